@@ -1,0 +1,1 @@
+"""Slipway launches MLflow models over HTTP and never does anything twice."""

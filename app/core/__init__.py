@@ -1,0 +1,1 @@
+"""What Slipway is about, in plain Python: no framework is imported here."""
