@@ -1,0 +1,1 @@
+"""What leaves Slipway for addresses that callers chose: checked, signed and sent."""
