@@ -29,6 +29,14 @@ def diff(old: DeploymentSpec, new: DeploymentSpec) -> tuple[FieldChange, ...]:
     return tuple(_changes(old, new, pointer="", inherited=Effect.NEW_REVISION))
 
 
+def first_fields(spec: DeploymentSpec) -> tuple[FieldChange, ...]:
+    """Return every field of a spec that nothing stood before, with its effect."""
+    return tuple(
+        FieldChange(pointer=f"/{name}", old=None, new=getattr(spec, name), effect=effect)
+        for name, effect in _declared_effects(DeploymentSpec, Effect.NEW_REVISION)
+    )
+
+
 def strongest(changes: tuple[FieldChange, ...]) -> Effect | None:
     """Return the effect that decides what the whole change does; None for none."""
     effects = (change.effect for change in changes)

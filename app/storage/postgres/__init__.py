@@ -1,0 +1,1 @@
+"""The parts of the embedded PostgreSQL; `app.storage.embedded` puts them together."""
