@@ -1,0 +1,1 @@
+"""The use cases: each changes state, event, deliveries and jobs in one transaction."""

@@ -1,0 +1,171 @@
+"""Workspaces: who may deploy where, and from which MLflow store."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import IdentityFixedError, InUseError, NotFoundError
+from app.core.principal import Principal
+from app.core.requests import PutWorkspace
+from app.core.workspace import Limits, MlflowWorkspace, Workspace
+from app.services.context import Context
+from app.storage import deployments, workspaces
+from app.storage.database import Transaction
+from app.targets.store_locations import StoreLocation, check_store_uri
+from app.webhooks.addresses import Resolver, ensure_reachable_address
+
+# The workspace that `serve` declares by itself.
+LOCAL = "local"
+_DECLARED_BY = "slipway"
+# More would be a list that nobody reads; the rest is found by GET /v1/deployments.
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stands:
+    """A workspace as it stands after a PUT; `is_new` says that this PUT made it."""
+
+    workspace: Workspace
+    is_new: bool
+
+
+async def read_identity(
+    context: Context, request: PutWorkspace, *, resolver: Resolver
+) -> MlflowWorkspace:
+    """Return whose models they are, or raise InvalidError naming the wrong URI.
+
+    An address must be one that callers may reach; a path must lie in a local store.
+    """
+    return MlflowWorkspace(
+        tracking_uri=await _read(
+            context, request.tracking_uri, resolver=resolver, pointer="/tracking_uri"
+        ),
+        registry_uri=None
+        if request.registry_uri is None
+        else await _read(
+            context, request.registry_uri, resolver=resolver, pointer="/registry_uri"
+        ),
+    )
+
+
+async def put(
+    context: Context,
+    tx: Transaction,
+    name: str,
+    *,
+    request: PutWorkspace,
+    identity: MlflowWorkspace,
+    principal: Principal,
+) -> Stands:
+    """Make the workspace of that name be as asked.
+
+    Raises IdentityFixedError if another identity was used by any deployment, which
+    would then be looked for in a place where it never was.
+    """
+    now = context.clock.now()
+    wanted = Workspace(
+        id=context.ids.new("ws"),
+        name=name,
+        project=principal.project,
+        identity=identity,
+        limits=request.limits,
+        projects=request.projects,
+        created_by=principal.name,
+        created_at=now,
+        updated_at=now,
+    )
+    standing = await workspaces.lock(tx, name)
+    if standing is None and await workspaces.create(tx, wanted):
+        return Stands(workspace=wanted, is_new=True)
+    # A concurrent PUT of the same name came first: it is committed by now.
+    standing = standing or await workspaces.lock(tx, name)
+    if standing is None:
+        raise NotFoundError(f"There is no workspace named {name} any more.")
+    return Stands(
+        workspace=await _change(tx, standing, wanted=wanted), is_new=False
+    )
+
+
+async def remove(context: Context, tx: Transaction, name: str) -> None:
+    """Free the name; raise InUseError, with links, while deployments live there."""
+    standing = await workspaces.lock(tx, name)
+    if standing is None:
+        raise NotFoundError(f"There is no workspace named {name}.")
+    living = await deployments.living_in_workspace(
+        tx, standing.id, limit=_MOST_NAMED + 1
+    )
+    if living:
+        more = " at least" if len(living) > _MOST_NAMED else ""
+        named = living[:_MOST_NAMED]
+        raise InUseError(
+            f"The workspace has{more} {len(named)} live deployments.",
+            links=_links(context, named),
+        )
+    await workspaces.remove(tx, standing.id, at=context.clock.now())
+
+
+async def ensure_local(context: Context, directory: Path) -> None:
+    """Declare the workspace `local` over a store in `directory`, unless it stands."""
+    now = context.clock.now()
+    declared = Workspace(
+        id=context.ids.new("ws"),
+        name=LOCAL,
+        project="default",
+        identity=MlflowWorkspace(tracking_uri=f"sqlite:///{directory / 'mlflow.db'}"),
+        limits=Limits(),
+        projects=None,
+        created_by=_DECLARED_BY,
+        created_at=now,
+        updated_at=now,
+    )
+    async with context.database.transaction() as tx:
+        await workspaces.create(tx, declared)
+
+
+async def _read(
+    context: Context, uri: str, *, resolver: Resolver, pointer: str
+) -> str:
+    stores = [Path(path) for path in context.local_stores]
+    found: StoreLocation = check_store_uri(uri, local_stores=stores, pointer=pointer)
+    if found.origin is not None:
+        # Plain http is allowed here: a tracking server inside a company often has
+        # nothing else, and the operator's list of networks still decides.
+        policy = dataclasses.replace(context.address_policy, allow_http=True)
+        await ensure_reachable_address(
+            uri, policy, resolver=resolver, pointer=pointer
+        )
+    return found.uri
+
+
+async def _change(
+    tx: Transaction, standing: Workspace, *, wanted: Workspace
+) -> Workspace:
+    if _is_as_wanted(standing, wanted):
+        return standing
+    if standing.identity != wanted.identity and await workspaces.was_used(
+        tx, standing.id
+    ):
+        raise IdentityFixedError(
+            f"Deployments were made in workspace {standing.name} as it is."
+        )
+    return await workspaces.change(
+        tx,
+        standing.id,
+        identity=wanted.identity,
+        limits=wanted.limits,
+        projects=wanted.projects,
+        at=wanted.updated_at,
+    )
+
+
+def _is_as_wanted(standing: Workspace, wanted: Workspace) -> bool:
+    return (standing.identity, standing.limits, standing.projects) == (
+        wanted.identity,
+        wanted.limits,
+        wanted.projects,
+    )
+
+
+def _links(context: Context, ids: Sequence[str]) -> dict[str, str]:
+    return {one: f"{context.base_url}/v1/deployments/{one}" for one in ids}
