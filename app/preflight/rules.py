@@ -1,0 +1,127 @@
+"""The rules: what a model's own files tell about how it will fare once deployed."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.core.specs import DeploymentSpec
+from app.core.target import ModelFacts
+
+_SERVED_BY = (sys.version_info.major, sys.version_info.minor)
+# The major version of the scoring server that the extra `worker` pins.
+_MLFLOW_MAJOR = 3
+
+
+class Severity(StrEnum):
+    """Whether a finding stops the operation, or only tells something."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing found: `code` is stable, `evidence` quotes what it was found in."""
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str
+    evidence: str | None = None
+
+
+Rule = Callable[[ModelFacts, DeploymentSpec], Finding | None]
+
+
+def check(facts: ModelFacts, spec: DeploymentSpec) -> list[Finding]:
+    """Return what every rule found, errors first; an empty list is a clean bill."""
+    found = list(_found(facts, spec))
+    order = list(Severity)
+    return sorted(found, key=lambda finding: order.index(finding.severity))
+
+
+def _found(facts: ModelFacts, spec: DeploymentSpec) -> Iterator[Finding]:
+    for rule in RULES:
+        finding = rule(facts, spec)
+        if finding is not None:
+            yield finding
+
+
+def flavor(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+    """Only models with the python_function flavor can be served."""
+    if "python_function" in facts.flavors:
+        return None
+    return Finding(
+        code="flavor_missing",
+        severity=Severity.ERROR,
+        message="The model has no python_function flavor, so nothing can serve it.",
+        remedy="Log it with an MLflow flavor that adds python_function.",
+        evidence=", ".join(facts.flavors) or None,
+    )
+
+
+def python_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+    """A model made by another Python may load with errors, or not at all."""
+    made_by = _major_minor(facts.python_version)
+    if made_by is None or made_by == _SERVED_BY:
+        return None
+    serving = ".".join(str(part) for part in _SERVED_BY)
+    return Finding(
+        code="python_version_differs",
+        severity=Severity.WARNING,
+        message=f"The model was made by another Python than {serving}, which serves.",
+        remedy=f"Log the model with Python {serving} if it fails to load.",
+        evidence=facts.python_version,
+    )
+
+
+def mlflow_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+    """A model of a newer MLflow may use what this one does not know."""
+    made_by = _major_minor(facts.mlflow_version)
+    if made_by is None or made_by[0] <= _MLFLOW_MAJOR:
+        return None
+    return Finding(
+        code="mlflow_version_newer",
+        severity=Severity.WARNING,
+        message="The model was logged by a newer major release of MLflow.",
+        remedy=f"Log it with MLflow {_MLFLOW_MAJOR}.x if it fails to load.",
+        evidence=facts.mlflow_version,
+    )
+
+
+def example(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
+    """Without an input there is no smoke test."""
+    needs_one = spec.verify.mode != "off" and spec.verify.input is None
+    if facts.example is not None or not needs_one:
+        return None
+    is_required = spec.verify.mode == "required"
+    return Finding(
+        code="input_example_missing",
+        severity=Severity.ERROR if is_required else Severity.INFO,
+        message="The model has no input example and verify.input is not given.",
+        remedy="Log the model with input_example, or give verify.input.",
+    )
+
+
+def signature(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+    """Without a signature wrong input is found by the model's own code."""
+    if facts.has_signature:
+        return None
+    return Finding(
+        code="signature_missing",
+        severity=Severity.INFO,
+        message="The model has no signature, so its input is not checked.",
+        remedy="Log the model with a signature or an input example.",
+    )
+
+
+RULES: tuple[Rule, ...] = (flavor, python_version, mlflow_version, example, signature)
+
+
+def _major_minor(version: str | None) -> tuple[int, int] | None:
+    parts = (version or "").split(".")
+    if len(parts) < 2 or not all(part.isdigit() for part in parts[:2]):  # noqa: PLR2004
+        return None
+    return int(parts[0]), int(parts[1])

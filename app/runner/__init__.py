@@ -1,0 +1,1 @@
+"""The worker: what moves operations on, and what keeps the house."""

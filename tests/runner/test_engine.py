@@ -1,0 +1,155 @@
+"""What happens to a job on a healthy database, from its start to the engine's end."""
+
+from dataclasses import replace
+
+from app.runner.engine import Engine
+from app.runner.running import RunningJob, TaskDefinition
+from tests.runner.engines import (
+    PATIENT,
+    QUEUE,
+    TASK,
+    FakeWork,
+    enqueue,
+    execute,
+    leave_behind,
+    make_engine,
+    running,
+    statuses,
+)
+from tests.support import eventually
+
+
+async def test_a_job_runs_with_its_arguments_and_a_lease(database_url: str) -> None:
+    leases: list[float] = []
+
+    async def handle(job: RunningJob, key: str, count: int) -> None:
+        job.lease.check()
+        leases.append(job.lease.remaining_seconds())
+        assert (key, count) == ("job", 1)
+
+    engine = make_engine(
+        database_url, TaskDefinition(name=TASK, queue=QUEUE, handler=handle)
+    )
+    await enqueue(database_url, "job")
+    execute(
+        database_url,
+        """UPDATE procrastinate_jobs SET args = args || '{"count": 1}'""",
+    )
+
+    async with running(engine):
+        await eventually(lambda: statuses(database_url) == [("job", "succeeded")])
+
+    assert 0 < leases[0] <= PATIENT.lease_seconds
+
+
+async def test_a_notification_starts_a_job_before_the_next_poll(
+    database_url: str,
+) -> None:
+    work = FakeWork()
+    engine = make_engine(
+        database_url, work, settings=replace(PATIENT, fetch_poll_seconds=60)
+    )
+
+    async with running(engine):
+        # Once one has started, the engine listens.
+        await enqueue(database_url, "first")
+        await eventually(lambda: work.started == ["first"])
+        await enqueue(database_url, "second")
+
+        await eventually(lambda: work.started == ["first", "second"])
+        work.gate.set()
+
+
+async def test_a_job_that_raises_ends_as_failed_and_stays_so(database_url: str) -> None:
+    runs: list[str] = []
+
+    async def handle(_: RunningJob, key: str) -> None:
+        runs.append(key)
+        raise ValueError(key)
+
+    engine = make_engine(
+        database_url, TaskDefinition(name=TASK, queue=QUEUE, handler=handle)
+    )
+
+    async with running(engine):
+        await enqueue(database_url, "broken", "other")
+        await eventually(
+            lambda: (
+                statuses(database_url) == [("broken", "failed"), ("other", "failed")]
+            )
+        )
+
+    assert sorted(runs) == ["broken", "other"]
+
+
+async def test_a_queue_runs_no_more_jobs_at_once_than_its_number(
+    database_url: str,
+) -> None:
+    work = FakeWork()
+    engine = make_engine(database_url, work, queues={QUEUE: 2, "other": 1})
+
+    async with running(engine):
+        await enqueue(database_url, "a", "b", "c")
+        await eventually(lambda: len(work.started) == 2)
+        work.gate.set()
+
+        await eventually(lambda: len(work.ended) == 3)
+
+
+async def test_a_job_that_ends_within_the_drain_is_not_canceled(
+    database_url: str,
+) -> None:
+    work = FakeWork()
+    engine = make_engine(
+        database_url, work, settings=replace(PATIENT, drain_seconds=10)
+    )
+    async with running(engine) as stop:
+        await enqueue(database_url, "job")
+        await eventually(lambda: work.started)
+
+        stop.set()
+        work.gate.set()
+
+    assert work.ended == ["job"]
+    assert statuses(database_url) == [("job", "succeeded")]
+
+
+async def test_a_stopping_engine_starts_nothing_new(database_url: str) -> None:
+    work = FakeWork()
+    engine = make_engine(
+        database_url, work, settings=replace(PATIENT, drain_seconds=10)
+    )
+    async with running(engine) as stop:
+        await enqueue(database_url, "running")
+        await eventually(lambda: work.started)
+
+        stop.set()
+        await enqueue(database_url, "waiting")
+        work.gate.set()
+
+    assert statuses(database_url) == [("running", "succeeded"), ("waiting", "todo")]
+
+
+async def test_the_only_process_goes_on_with_what_it_left_behind(
+    database_url: str,
+) -> None:
+    work = FakeWork()
+    leave_behind(database_url, "job")
+    # As fresh as after a kill and a quick start.
+    execute(database_url, "UPDATE procrastinate_workers SET last_heartbeat = now()")
+
+    async with running(make_engine(database_url, work, sole_worker=True)):
+        await eventually(lambda: work.started == ["job"])
+        work.gate.set()
+        await eventually(lambda: work.ended == ["job"])
+
+
+async def test_a_stopped_engine_lends_no_lease(database_url: str) -> None:
+    work = FakeWork()
+    engine: Engine = make_engine(database_url, work)
+    assert engine.lease.remaining_seconds() == 0
+
+    async with running(engine):
+        await eventually(lambda: engine.lease.remaining_seconds() > 0)
+
+    assert engine.lease.remaining_seconds() == 0
