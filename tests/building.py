@@ -18,8 +18,9 @@ from app.runner.phases import Phases
 from app.runner.running import AbortReason, RunningJob
 from app.runner.work import Work
 from app.services import changes
-from app.services.changes import Accepted, ChangeOptions
+from app.services.changes import Accepted
 from app.services.context import Context
+from app.services.planning import ChangeOptions
 from app.storage import deployments, events, operations, workspaces
 from app.storage.cipher import Cipher
 from app.storage.database import Database, Transaction
@@ -27,7 +28,9 @@ from app.storage.notifications import Listener
 from app.webhooks.addresses import AddressPolicy
 from tests.fakes import FakeLease, FakeStore, FakeTarget, targets
 
-PRINCIPAL = Principal(id="key_t", name="tests", project="default", scopes=(Scope.ADMIN,))
+PRINCIPAL = Principal(
+    id="key_t", name="tests", project="default", scopes=(Scope.ADMIN,)
+)
 OPTIONS = ChangeOptions(principal=PRINCIPAL, request_id="req_t")
 
 

@@ -110,6 +110,7 @@ class FakeTarget:
     answers: dict[str, int] = field(default_factory=dict)
     refuses_delete: int = 0
     holding: bool = False
+    pause_seconds: float = 0.02
 
     async def apply(self, request: ApplyRequest, lease: Lease) -> Handle:
         lease.check()
@@ -128,7 +129,7 @@ class FakeTarget:
             phase=phase,
             raw_state=phase.value,
             failure=broke if phase is ObservedPhase.FAILED else None,
-            retry_after_seconds=0.02,
+            retry_after_seconds=self.pause_seconds,
         )
 
     async def delete(self, handle: Handle, lease: Lease) -> None:

@@ -3,12 +3,24 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 _Answer = TypeVar("_Answer")
 
 _POLL_SECONDS = 0.02
+
+
+@overload
+async def eventually(
+    claim: Callable[[], Coroutine[Any, Any, _Answer]], *, within_seconds: float = ...
+) -> _Answer: ...
+
+
+@overload
+async def eventually(
+    claim: Callable[[], _Answer], *, within_seconds: float = ...
+) -> _Answer: ...
 
 
 async def eventually(

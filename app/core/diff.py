@@ -32,7 +32,9 @@ def diff(old: DeploymentSpec, new: DeploymentSpec) -> tuple[FieldChange, ...]:
 def first_fields(spec: DeploymentSpec) -> tuple[FieldChange, ...]:
     """Return every field of a spec that nothing stood before, with its effect."""
     return tuple(
-        FieldChange(pointer=f"/{name}", old=None, new=getattr(spec, name), effect=effect)
+        FieldChange(
+            pointer=f"/{name}", old=None, new=getattr(spec, name), effect=effect
+        )
         for name, effect in _declared_effects(DeploymentSpec, Effect.NEW_REVISION)
     )
 

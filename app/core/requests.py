@@ -21,6 +21,8 @@ from app.core.specs import (
 )
 from app.core.workspace import Limits
 
+# The largest is what the database's integer holds.
+RevisionNumber = Annotated[Integer, at.Ge(1), at.Le(2**31 - 1)]
 Flag = Annotated[bool, Strictly()]
 EventPatterns = Annotated[
     tuple[Annotated[str, at.MaxLen(128)], ...], at.MinLen(1), at.MaxLen(32)
@@ -76,7 +78,7 @@ class PutDeployment:
         Option("The operation fails if it takes longer."),
     ] = 3600
     expected_revision: Annotated[
-        Annotated[Integer, at.Ge(1)] | None,
+        RevisionNumber | None,
         Option("409 `revision_conflict` unless this revision stands."),
     ] = None
     allow_recreate: Annotated[
@@ -112,7 +114,7 @@ class RollbackRequest:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    revision: Annotated[Integer, at.Ge(1)]
+    revision: RevisionNumber
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

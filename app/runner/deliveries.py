@@ -14,6 +14,7 @@ from app.services import tasks
 from app.services.context import Context
 from app.services.events import envelope
 from app.services.followers import unseal
+from app.services.webhooks import webhook_json
 from app.storage import deliveries, events, jobs, webhooks
 from app.storage.database import Transaction
 from app.storage.deliveries import Outcome
@@ -112,8 +113,8 @@ class DeliveryRunner:
     async def _disable(self, tx: Transaction, webhook: Webhook, now: datetime) -> None:
         reason = "the receiver answered 410 Gone"
         values = WebhookValues(enabled=False, disabled_reason=reason)
-        await webhooks.change(tx, webhook.id, values, at=now)
-        data = {"webhook": {"id": webhook.id, "url": webhook.url, "reason": reason}}
+        changed = await webhooks.change(tx, webhook.id, values, at=now)
+        data = {"webhook": webhook_json(self._context.base_url, changed)}
         disabled = NewEvent(
             id=self._context.ids.new("evt"),
             type=WebhookDisabled.name,

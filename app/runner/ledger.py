@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 
 from app.core.conditions import Condition, ConditionStatus, ConditionType, merge
-from app.core.deployment import Operation
+from app.core.deployment import Deployment, Operation
 from app.core.errors import Failure, UnavailableError
 from app.core.event import (
     DeploymentPhaseChanged,
@@ -26,7 +27,7 @@ from app.core.retry import backoff
 from app.core.target import Handle, ResolvedModel
 from app.runner.work import Subject, Work
 from app.services import admission
-from app.services.events import record
+from app.services.events import announce, record
 from app.storage import deployments, operations, revisions, workspaces
 from app.storage.database import Transaction, database_now
 from app.storage.deployments import DeploymentValues
@@ -78,11 +79,13 @@ class Ledger:
         """Return the operation as it stands, to see whether it was canceled."""
         subject = self.subject
 
-        async def read(tx: Transaction) -> Operation:
-            return await operations.get(tx, subject.operation.id, project=None)
+        async def read(tx: Transaction) -> tuple[Deployment, Operation]:
+            found, _ = await deployments.get(tx, subject.deployment.id, project=None)
+            operation = await operations.get(tx, subject.operation.id, project=None)
+            return found, operation
 
-        operation = await persistently(self._work, read)
-        await self._refresh(operation)
+        found, operation = await persistently(self._work, read)
+        self.subject = replace(subject, deployment=found, operation=operation)
         return operation
 
     async def enter(self, phase: Phase, *, error: Failure | None = None) -> None:
@@ -115,6 +118,8 @@ class Ledger:
             happened=[DeploymentProgress(detail=f"model pinned to {model.uri}")],
             also=pin,
         )
+        pinned = replace(self.subject.revision, model=model)
+        self.subject = replace(self.subject, revision=pinned)
 
     async def keep_handle(self, number: int, handle: Handle | None) -> None:
         """Record where the target has revision `number`; None once it is gone."""
@@ -123,6 +128,9 @@ class Ledger:
             await revisions.set_handle(tx, deployment_id, number, handle)
 
         await self.write(OperationValues(), also=keep)
+        if number == self.subject.revision.number:
+            kept = replace(self.subject.revision, handle=handle)
+            self.subject = replace(self.subject, revision=kept)
 
     async def keep_log(self, number: int, lines: Sequence[str]) -> None:
         """Keep the last log of a revision that is about to go."""
@@ -170,30 +178,33 @@ class Ledger:
         """Write operation, deployment, events and `also` together or not at all."""
         subject, context = self.subject, self._work.context
 
-        async def together(tx: Transaction) -> Operation:
-            locked = await deployments.lock(tx, subject.deployment.id, project=None)
+        async def together(tx: Transaction) -> tuple[Deployment, Operation]:
+            columns = DeploymentValues(**(deployment or DeploymentValues()))
+            if conditions:
+                standing = await deployments.lock(
+                    tx, subject.deployment.id, project=None
+                )
+                columns["conditions"] = merge(
+                    standing.conditions,
+                    [_condition(item, context.clock.now()) for item in conditions],
+                )
+            written = await deployments.change(
+                tx,
+                subject.deployment.id,
+                columns,
+                events=len(happened),
+                at=context.clock.now(),
+            )
             changed = await operations.change(
                 tx, subject.operation.id, values, epoch=subject.operation.epoch
             )
             if also is not None:
-                await also(tx, locked.id)
-            columns = DeploymentValues(**(deployment or DeploymentValues()))
-            if conditions:
-                columns["conditions"] = merge(
-                    locked.conditions,
-                    [_condition(item, context.clock.now()) for item in conditions],
-                )
-            await record(
-                context,
-                tx,
-                locked.id,
-                values=columns,
-                operation=changed,
-                happened=happened,
-            )
-            return changed
+                await also(tx, written.id)
+            await announce(context, tx, written, operation=changed, happened=happened)
+            return written, changed
 
-        await self._refresh(await persistently(self._work, together))
+        written, changed = await persistently(self._work, together)
+        self.subject = replace(subject, deployment=written, operation=changed)
 
     @classmethod
     async def _opened(
@@ -218,21 +229,6 @@ class Ledger:
         )
         left = operation.deadline_at - await database_now(tx)
         return cls(work, subject, seconds_left=left.total_seconds())
-
-    async def _refresh(self, operation: Operation) -> None:
-        number = self.subject.revision.number
-
-        async def read(tx: Transaction) -> Subject:
-            found, _ = await deployments.get(tx, operation.deployment_id, project=None)
-            revision = await revisions.get(tx, found.id, number)
-            return Subject(
-                workspace=self.subject.workspace,
-                deployment=found,
-                operation=operation,
-                revision=revision,
-            )
-
-        self.subject = await persistently(self._work, read)
 
 
 async def persistently(

@@ -41,7 +41,7 @@ from app.runner.work import (
 )
 from app.services import tasks
 from app.services.cancellation import values_when_given_up
-from app.services.changes import SPEC_VERSION
+from app.services.planning import SPEC_VERSION
 from app.storage import deployments, jobs, operations
 from app.storage.database import Transaction
 from app.storage.deployments import DeploymentValues

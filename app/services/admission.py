@@ -18,6 +18,11 @@ async def admit(context: Context, tx: Transaction, operation: Operation) -> bool
     return await _start(context, tx, operation)
 
 
+async def start(tx: Transaction, operation: Operation) -> None:
+    """Give an admitted operation its job."""
+    await jobs.defer(tx, [tasks.advance(operation.id, operation.endpoint_key)])
+
+
 async def admit_next(context: Context, tx: Transaction, workspace_id: str) -> int:
     """Give jobs to as many waiting operations of the workspace as may start.
 
@@ -36,5 +41,5 @@ async def admit_next(context: Context, tx: Transaction, workspace_id: str) -> in
 async def _start(context: Context, tx: Transaction, operation: Operation) -> bool:
     if not await operations.admit(tx, operation.id, at=context.clock.now()):
         return False
-    await jobs.defer(tx, [tasks.advance(operation.id, operation.endpoint_key)])
+    await start(tx, operation)
     return True

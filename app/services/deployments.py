@@ -21,8 +21,9 @@ from app.core.specs import DeploymentSpec, LocalOptions, is_safe_tag_key
 from app.core.target import ResolvedModel
 from app.core.workspace import Workspace
 from app.services import changes, followers, queries
-from app.services.changes import Accepted, ChangeOptions
+from app.services.changes import Accepted
 from app.services.context import Context
+from app.services.planning import ChangeOptions
 from app.storage import deployments, workspaces
 from app.storage.database import Connection, Transaction
 from app.webhooks.addresses import Resolver, ensure_reachable_address

@@ -24,7 +24,7 @@ from app.core.webhook import (
 )
 from app.services import tasks
 from app.services.context import Context
-from app.storage import deliveries, deployments, events, jobs, notifications, webhooks
+from app.storage import deliveries, deployments, events, jobs, webhooks
 from app.storage.database import Transaction
 from app.storage.deployments import DeploymentValues
 from app.storage.events import NewEvent
@@ -87,7 +87,6 @@ async def announce(
     if written:
         await events.append(tx, written)
         await _deliver(context, tx, deployment, written)
-    await notifications.notify(tx, notifications.EVENTS, deployment.id)
 
 
 def envelope(event: Event) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from app.core.errors import StateConflictError
 from app.core.lifecycle import OperationKind, OperationState
 from app.core.principal import Principal
 from app.services import cancellation, changes, removal
-from app.services.changes import Accepted, ChangeOptions
+from app.services.changes import Accepted
 from app.services.context import Context
+from app.services.planning import ChangeOptions
 from app.storage import deployments, operations
 from app.storage.database import Transaction
 

@@ -8,14 +8,10 @@ from app.core.deployment import Deployment, Operation
 from app.core.event import DeploymentDeleting
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState
 from app.services import admission, cancellation
-from app.services.changes import (
-    SPEC_VERSION,
-    Accepted,
-    ChangeOptions,
-    check_preconditions,
-)
+from app.services.changes import Accepted, check_preconditions
 from app.services.context import Context
 from app.services.events import record
+from app.services.planning import ChangeOptions, new_operation
 from app.storage import operations, revisions
 from app.storage.database import Connection, Transaction
 from app.storage.deployments import DeploymentValues
@@ -52,8 +48,17 @@ async def delete(
     if deployment.state is DeploymentState.DELETED:
         latest = await operations.get(tx, deployment.latest_operation_id, project=None)
         return Accepted(deployment=deployment, operation=latest, is_new=False)
-    operation = _operation(context, deployment, options, keep_at_target=keep_at_target)
-    operation = dataclasses.replace(operation, retry_of=retry_of)
+    operation = dataclasses.replace(
+        new_operation(
+            context,
+            deployment,
+            kind=OperationKind.DELETE,
+            revision=None,
+            options=options,
+        ),
+        keep_at_target=keep_at_target,
+        retry_of=retry_of,
+    )
     await operations.create(tx, operation)
     changed = await record(
         context,
@@ -94,38 +99,3 @@ async def _stop(context: Context, tx: Transaction, open_ones: list[Operation]) -
             await cancellation.supersede(context, tx, operation)
         else:
             await cancellation.request(context, tx, operation)
-
-
-def _operation(
-    context: Context,
-    deployment: Deployment,
-    options: ChangeOptions,
-    *,
-    keep_at_target: bool,
-) -> Operation:
-    now = context.clock.now()
-    return Operation(
-        id=context.ids.new("op"),
-        project=deployment.project,
-        deployment_id=deployment.id,
-        workspace_id=deployment.workspace_id,
-        endpoint_key=deployment.endpoint_key,
-        kind=OperationKind.DELETE,
-        state=OperationState.QUEUED,
-        phase=None,
-        epoch=0,
-        spec_version=SPEC_VERSION,
-        revision=None,
-        previous_revision=deployment.serving_revision,
-        keep_at_target=keep_at_target,
-        retry_of=None,
-        error=None,
-        cancel_requested_at=None,
-        deadline_at=now + _DEADLINE,
-        admitted_at=None,
-        started_at=None,
-        finished_at=None,
-        created_by=options.principal.name,
-        created_at=now,
-        request_id=options.request_id,
-    )

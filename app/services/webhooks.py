@@ -11,7 +11,6 @@ from app.core.errors import StateConflictError
 from app.core.event import ALL_EVENT_NAMES, Ping
 from app.core.principal import Principal
 from app.core.requests import PostWebhook
-from app.core.view import WebhookView, view_webhook
 from app.core.webhook import (
     Delivery,
     DeliveryState,
@@ -19,6 +18,7 @@ from app.core.webhook import (
     check_patterns,
     new_secret,
 )
+from app.core.webhook_view import WebhookView, view_webhook
 from app.services import tasks
 from app.services.context import Context
 from app.services.followers import seal
@@ -91,6 +91,7 @@ async def change(
 
     Switching it on again forgets why Slipway had switched it off.
     """
+    _check_registered(webhook)
     values = WebhookValues(
         name=request.name,
         url=request.url,
@@ -104,6 +105,7 @@ async def change(
 
 async def remove(context: Context, tx: Transaction, webhook: Webhook) -> None:
     """Take `webhook` away; deliveries that still wait are canceled when due."""
+    _check_registered(webhook)
     now = context.clock.now()
     await webhooks.change(tx, webhook.id, WebhookValues(deleted_at=now), at=now)
 
@@ -148,3 +150,11 @@ def webhook_json(base_url: str, webhook: Webhook) -> dict[str, Any]:
     """Return the webhook as answers and events show it, links below the URL."""
     view = view_webhook(webhook, base_url=base_url)
     return dict(_VIEW.dump_python(view, mode="json"))
+
+
+def _check_registered(webhook: Webhook) -> None:
+    if webhook.deployment_id is not None:
+        raise StateConflictError(
+            "This webhook belongs to a deployment's own request.",
+            remedy="PUT or PATCH the deployment with another `webhook`, or null.",
+        )

@@ -82,9 +82,7 @@ async def put(
     standing = standing or await workspaces.lock(tx, name)
     if standing is None:
         raise NotFoundError(f"There is no workspace named {name} any more.")
-    return Stands(
-        workspace=await _change(tx, standing, wanted=wanted), is_new=False
-    )
+    return Stands(workspace=await _change(tx, standing, wanted=wanted), is_new=False)
 
 
 async def remove(context: Context, tx: Transaction, name: str) -> None:
@@ -96,10 +94,10 @@ async def remove(context: Context, tx: Transaction, name: str) -> None:
         tx, standing.id, limit=_MOST_NAMED + 1
     )
     if living:
-        more = " at least" if len(living) > _MOST_NAMED else ""
         named = living[:_MOST_NAMED]
+        more = " and more" if len(living) > _MOST_NAMED else ""
         raise InUseError(
-            f"The workspace has{more} {len(named)} live deployments.",
+            f"Deployments that live in the workspace: {len(named)}{more}.",
             links=_links(context, named),
         )
     await workspaces.remove(tx, standing.id, at=context.clock.now())
@@ -123,18 +121,14 @@ async def ensure_local(context: Context, directory: Path) -> None:
         await workspaces.create(tx, declared)
 
 
-async def _read(
-    context: Context, uri: str, *, resolver: Resolver, pointer: str
-) -> str:
+async def _read(context: Context, uri: str, *, resolver: Resolver, pointer: str) -> str:
     stores = [Path(path) for path in context.local_stores]
     found: StoreLocation = check_store_uri(uri, local_stores=stores, pointer=pointer)
     if found.origin is not None:
         # Plain http is allowed here: a tracking server inside a company often has
         # nothing else, and the operator's list of networks still decides.
         policy = dataclasses.replace(context.address_policy, allow_http=True)
-        await ensure_reachable_address(
-            uri, policy, resolver=resolver, pointer=pointer
-        )
+        await ensure_reachable_address(uri, policy, resolver=resolver, pointer=pointer)
     return found.uri
 
 

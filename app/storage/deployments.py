@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-from sqlalchemy import Row, Select, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Row, Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.conditions import Condition
@@ -22,6 +21,12 @@ from app.storage import codec
 from app.storage.tables import DEPLOYMENTS, OPERATIONS
 
 _LIVING = DEPLOYMENTS.c.state != DeploymentState.DELETED
+
+
+# Both tables have an id, a state and more: the operation's columns get a prefix.
+_OPERATION_LABELS = {
+    name: f"operation_{name}" for name in Operation.__dataclass_fields__
+}
 
 
 class DeploymentValues(TypedDict, total=False):
@@ -43,21 +48,20 @@ class DeploymentValues(TypedDict, total=False):
     webhook_id: str | None
 
 
-async def create(tx: AsyncConnection, deployment: Deployment) -> bool:
-    """Insert `deployment`; False if its name or its endpoint is taken.
-
-    A concurrent create of the same name waits for the first one to end.
-    """
-    values = {
-        name: getattr(deployment, name) for name in Deployment.__dataclass_fields__
-    }
-    statement = (
-        upsert(DEPLOYMENTS)
-        .values(**codec.to_columns(values), target=deployment.spec.target.kind)
-        .on_conflict_do_nothing()
-        .returning(DEPLOYMENTS.c.id)
+def with_operation(statement: Select[Any]) -> Select[Any]:
+    """Return `statement` over deployments with the latest operation's columns."""
+    joined = statement.join(
+        OPERATIONS, OPERATIONS.c.id == DEPLOYMENTS.c.latest_operation_id
     )
-    return (await tx.execute(statement)).first() is not None
+    return joined.add_columns(
+        *(OPERATIONS.c[name].label(label) for name, label in _OPERATION_LABELS.items())
+    )
+
+
+# Built once: reading one deployment is what callers do most.
+_GET = with_operation(
+    select(*DEPLOYMENTS.c).where(DEPLOYMENTS.c.id == bindparam("wanted_id"))
+)
 
 
 async def change(
@@ -105,8 +109,10 @@ async def get(
 
     Raises NotFoundError; `project` None sees every project.
     """
-    statement = select(*DEPLOYMENTS.c).where(DEPLOYMENTS.c.id == deployment_id)
-    return await _one(connection, statement, project, f"deployment {deployment_id}")
+    row = (await connection.execute(_GET, {"wanted_id": deployment_id})).first()
+    if row is None or project not in {None, row.project}:
+        raise NotFoundError("There is no such deployment in this project.")
+    return pair(row)
 
 
 async def lock(
@@ -203,37 +209,9 @@ async def _explain(
     check_deployment_move(DeploymentState(row.state), values["state"])
 
 
-def with_operation(statement: Select[Any]) -> Select[Any]:
-    """Return `statement` over deployments with the latest operation's columns."""
-    joined = statement.join(
-        OPERATIONS, OPERATIONS.c.id == DEPLOYMENTS.c.latest_operation_id
-    )
-    labeled = [column.label(f"operation_{column.name}") for column in OPERATIONS.c]
-    return joined.add_columns(*labeled)
-
-
-async def _one(
-    connection: AsyncConnection,
-    statement: Select[Any],
-    project: str | None,
-    what: str,
-) -> tuple[Deployment, Operation]:
-    if project is not None:
-        statement = statement.where(DEPLOYMENTS.c.project == project)
-    row = (await connection.execute(with_operation(statement))).first()
-    if row is None:
-        raise NotFoundError(f"There is no {what} in this project.")
-    return pair(row)
-
-
 def pair(row: Row[Any]) -> tuple[Deployment, Operation]:
     """Return the two snapshots of a row that `with_operation` selected."""
-    mapping = row._mapping  # noqa: SLF001
-    prefix = "operation_"
+    mapping = row._mapping  # noqa: SLF001  # SQLAlchemy's documented public name
     return codec.deployment(row), codec.operation_from(
-        {
-            name.removeprefix(prefix): value
-            for name, value in mapping.items()
-            if name.startswith(prefix)
-        }
+        {name: mapping[label] for name, label in _OPERATION_LABELS.items()}
     )

@@ -12,6 +12,11 @@ from typing_extensions import override
 from app.core.event import Event
 from app.storage.tables import EVENTS
 
+# Built once: writing an event is part of every change.
+_APPEND = insert(EVENTS)
+
+_LONGEST_CURSOR = 40  # characters: two 64-bit numbers and the dot
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewEvent:
@@ -45,9 +50,11 @@ class Cursor:
         xid, dot, position = value.partition(".")
         if not dot or not (xid.isascii() and position.isascii()):
             return None
-        if not (xid.isdigit() and position.isdigit()) or len(value) > 40:  # noqa: PLR2004
+        if not (xid.isdigit() and position.isdigit()) or len(value) > _LONGEST_CURSOR:
             return None
-        return cls(xid=int(xid), position=int(position))
+        cursor = cls(xid=int(xid), position=int(position))
+        is_storable = cursor.xid < 2**64 and cursor.position < 2**63
+        return cursor if is_storable else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +69,7 @@ class Filter:
 async def append(tx: AsyncConnection, events: Sequence[NewEvent]) -> None:
     """Write `events`; the transaction id they carry is their commit order."""
     await tx.execute(
-        insert(EVENTS),
+        _APPEND,
         [
             {
                 "id": event.id,

@@ -172,9 +172,7 @@ def _is_model(model: str) -> ColumnElement[bool]:
     )
 
 
-def _ordered(
-    statement: Select[Any], sort: Sort, after: Place | None
-) -> Select[Any]:
+def _ordered(statement: Select[Any], sort: Sort, after: Place | None) -> Select[Any]:
     columns = DEPLOYMENTS.c
     match sort:
         case Sort.CREATED_AT | Sort.CREATED_AT_DOWN:
@@ -195,7 +193,9 @@ def _keyset(
 ) -> Select[Any]:
     is_down = sort.startswith("-")
     identity = DEPLOYMENTS.c.id
-    columns = [identity] if key is None else [key, identity]
+    columns: list[ColumnElement[Any]] = [identity]
+    if key is not None:
+        columns.insert(0, key)
     if after is not None:
         beyond = identity < after.id if is_down else identity > after.id
         if key is not None:

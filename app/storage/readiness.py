@@ -8,6 +8,9 @@ from app.core.errors import UnavailableError
 from app.storage import migrations
 from app.storage.database import Database
 
+_IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL"
+_VERSION = "SELECT version_num FROM alembic_version"
+
 
 class Readiness:
     """Remembers which schema this release was written for."""
@@ -22,15 +25,13 @@ class Readiness:
         Raises UnavailableError otherwise, as long as it lasts.
         """
         async with self._database.reading() as connection:
-            exists = text("SELECT to_regclass('alembic_version') IS NOT NULL")
-            if not (await connection.execute(exists)).scalar_one():
+            if not (await connection.execute(text(_IS_MIGRATED))).all()[0][0]:
                 raise UnavailableError("The database has not been migrated yet.")
-            version = text("SELECT version_num FROM alembic_version")
-            found = (await connection.execute(version)).scalar_one_or_none()
+            found = (await connection.execute(text(_VERSION))).all()
         if self._wanted is None:
             # It reads files, once.
             self._wanted = await asyncio.to_thread(migrations.newest)
-        if found != self._wanted:
+        if [row[0] for row in found] != [self._wanted]:
             raise UnavailableError(
                 "The database has another schema than this release needs.",
                 remedy="Run `slipway migrate`.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import NotFoundError
@@ -14,6 +14,15 @@ from app.storage import codec
 from app.storage.tables import WEBHOOKS
 
 _LIVING = WEBHOOKS.c.deleted_at.is_(None)
+
+# Built once: asked with every event.
+_LISTENING = select(*WEBHOOKS.c).where(
+    WEBHOOKS.c.project == bindparam("of_project"),
+    WEBHOOKS.c.deployment_id.is_(None)
+    | (WEBHOOKS.c.deployment_id == bindparam("of_deployment")),
+    WEBHOOKS.c.enabled,
+    _LIVING,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +78,25 @@ async def find(connection: AsyncConnection, webhook_id: str) -> Webhook | None:
     return None if row is None else codec.webhook(row)
 
 
-async def list_registered(
-    connection: AsyncConnection, *, project: str, after: str | None, limit: int
+async def list_of(
+    connection: AsyncConnection,
+    *,
+    project: str,
+    deployment_id: str | None,
+    after: str | None,
+    limit: int,
 ) -> list[Webhook]:
-    """Return the project's registered webhooks by id, those after `after`."""
+    """Return the project's webhooks by id, those after `after`.
+
+    The registered ones, or with a `deployment_id` its one-off webhook.
+    """
     statement = (
         select(*WEBHOOKS.c)
         .where(
-            WEBHOOKS.c.project == project, _LIVING, WEBHOOKS.c.deployment_id.is_(None)
+            WEBHOOKS.c.project == project,
+            _LIVING,
+            # None is compared as IS NULL: a registered one has no deployment.
+            WEBHOOKS.c.deployment_id == deployment_id,
         )
         .order_by(WEBHOOKS.c.id)
         .limit(limit)
@@ -90,13 +110,10 @@ async def listening(
     tx: AsyncConnection, *, project: str, deployment_id: str | None
 ) -> list[Webhook]:
     """Return the enabled webhooks that may want an event of this deployment."""
-    follows = or_(
-        WEBHOOKS.c.deployment_id.is_(None), WEBHOOKS.c.deployment_id == deployment_id
+    rows = await tx.execute(
+        _LISTENING, {"of_project": project, "of_deployment": deployment_id}
     )
-    statement = select(*WEBHOOKS.c).where(
-        WEBHOOKS.c.project == project, _LIVING, WEBHOOKS.c.enabled, follows
-    )
-    return [codec.webhook(row) for row in await tx.execute(statement)]
+    return [codec.webhook(row) for row in rows]
 
 
 async def one_off(

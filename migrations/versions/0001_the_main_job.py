@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import UserDefinedType
+from typing_extensions import override
 
 revision = "0001"
 down_revision = None
@@ -20,6 +21,7 @@ class Xid8(UserDefinedType[int]):
 
     cache_ok = True
 
+    @override
     def get_col_spec(self, **_: Any) -> str:
         return "xid8"
 
@@ -496,6 +498,23 @@ def upgrade() -> None:
             name=op.f("fk_attempts_delivery_id_deliveries"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempts")),
+    )
+    # Whoever follows a deployment is woken by its log itself, whoever wrote it.
+    op.execute(
+        """
+        CREATE FUNCTION slipway_notify_event() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_notify('slipway_events', coalesce(NEW.deployment_id, ''));
+            RETURN NULL;
+        END
+        $$
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER events_notify AFTER INSERT ON events
+        FOR EACH ROW EXECUTE FUNCTION slipway_notify_event()
+        """
     )
     op.execute(
         sa.text("INSERT INTO installation (id) VALUES (:id)").bindparams(

@@ -1,5 +1,9 @@
 """The tables of moves, and what no sequence of moves can ever do."""
 
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TypeVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +17,8 @@ from app.core.lifecycle import (
     check_deployment_move,
     check_operation_move,
 )
+
+_State = TypeVar("_State", DeploymentState, OperationState)
 
 DEPLOYMENT_WALK = st.lists(st.sampled_from(DeploymentState), max_size=30)
 OPERATION_WALK = st.lists(st.sampled_from(OperationState), max_size=30)
@@ -68,7 +74,7 @@ def test_a_live_deployment_never_becomes_canceled(
 ) -> None:
     path = _walked(DeploymentState.LIVE, walk, check_deployment_move)
 
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         if after is DeploymentState.CANCELED:
             assert before in {DeploymentState.PENDING, DeploymentState.DEPLOYING}
 
@@ -89,7 +95,9 @@ def test_a_move_that_the_table_lacks_is_refused(
         check_deployment_move(old, new)
 
 
-def _walked(start, walk, check):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _walked(
+    start: _State, walk: list[_State], check: Callable[[_State, _State], None]
+) -> list[_State]:
     """Take every step of `walk` that is allowed, and return the path."""
     path = [start]
     for state in walk:

@@ -66,6 +66,7 @@ class _DeafWork(FakeWork):
         assert task is not None
         assert task.uncancel() == 0
         await self.gate.wait()
+        self.ended.append(key)
 
 
 class _StubbornWork(FakeWork):
@@ -115,6 +116,7 @@ async def test_a_cancellation_that_got_lost_is_repeated_until_it_is_answered(
         await _abort(database_url, "later")
         await eventually(lambda: len(work.canceled) == 4)
         work.gate.set()
+        await eventually(lambda: work.ended == ["job", "later"])
 
     assert [key for key, _ in work.canceled] == ["job", "job", "later", "later"]
 
@@ -230,7 +232,9 @@ async def test_an_engine_that_others_hold_for_dead_stops_its_jobs_and_goes_on(
     database_url: str,
 ) -> None:
     work = FakeWork()
-    async with running(make_engine(database_url, work)):
+    # What has been lost is not given the time to drain.
+    settings = replace(PATIENT, drain_seconds=30)
+    async with running(make_engine(database_url, work, settings=settings)):
         await enqueue(database_url, "lost")
         await eventually(lambda: work.started)
         [former_id] = worker_ids(database_url)

@@ -53,8 +53,11 @@ async def test_an_engine_one_of_whose_workers_fails_ends_with_an_error(
     await eventually(lambda: work.started)
 
     execute(database_url, "ALTER FUNCTION procrastinate_fetch_job_v2 RENAME TO another")
+    # Not wait_for: it would cancel, and so end, what should end by itself.
+    await asyncio.wait([run], timeout=10)
+    assert run.done()
     with pytest.raises(EngineStoppedError) as caught:
-        await asyncio.wait_for(run, 10)
+        await run
 
     assert "procrastinate_fetch_job_v2" in str(_first_cause(caught.value))
     assert work.canceled == [("job", AbortReason.SHUTDOWN)]
@@ -109,19 +112,46 @@ async def test_an_engine_that_lost_its_database_for_too_long_lets_go_of_its_jobs
     await enqueue(database_url, "job")
     await eventually(lambda: work.started)
 
-    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    _shut(database_url, server_url)
+    with pytest.raises(EngineStoppedError, match="away"):
+        await asyncio.wait_for(run, 10)
+
+    _open(database_url, server_url)
+    assert work.canceled == [("job", AbortReason.LOST)]
+    assert statuses(database_url) == [("job", "doing")]
+
+
+async def test_a_job_that_ends_without_a_database_is_settled_when_it_is_back(
+    database_url: str, server_url: str
+) -> None:
+    work = FakeWork()
+    settings = replace(PATIENT, pool_timeout_seconds=0.3)
+    async with running(make_engine(database_url, work, settings=settings)):
+        await enqueue(database_url, "job")
+        await eventually(lambda: work.started)
+
+        _shut(database_url, server_url)
+        work.gate.set()
+        await eventually(lambda: work.ended)
+        await _pass_seconds(2 * settings.pool_timeout_seconds)
+        _open(database_url, server_url)
+
+        await eventually(lambda: statuses(database_url) == [("job", "succeeded")])
+
+
+def _shut(url: str, server_url: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     execute(server_url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     execute(
         server_url,
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"  # noqa: S608
         f" WHERE datname = '{name}'",
     )
-    with pytest.raises(EngineStoppedError):
-        await asyncio.wait_for(run, 10)
 
+
+def _open(url: str, server_url: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     execute(server_url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    assert work.canceled == [("job", AbortReason.LOST)]
-    assert statuses(database_url) == [("job", "doing")]
 
 
 async def test_an_engine_without_a_database_can_still_be_stopped(

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from app.core.lifecycle import OperationState
 from app.core.target import ObservedPhase
-from app.core.workspace import Limits
+from app.core.workspace import Limits, Workspace
 from app.runner.housekeeping import Housekeeping
 from app.services import operations as use_cases
 from tests.building import OPTIONS, PRINCIPAL, Building, add_workspace, built, spec
@@ -146,7 +146,7 @@ def housekeeping(building: Building) -> Housekeeping:
     return Housekeeping(building.work(), building.lease)
 
 
-async def narrow(building: Building, *, concurrent_operations: int):  # type: ignore[no-untyped-def]  # noqa: ANN201
+async def narrow(building: Building, *, concurrent_operations: int) -> Workspace:
     limits = Limits(concurrent_operations=concurrent_operations)
     building.workspace = await add_workspace(building.context, "narrow", limits)
     return building.workspace

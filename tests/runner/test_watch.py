@@ -29,9 +29,8 @@ async def watch(building: Building) -> AsyncIterator[Watch]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_crash_is_told_and_then_mended(
-    building: Building, watch: Watch
-) -> None:
+@pytest.mark.usefixtures("watch")
+async def test_a_crash_is_told_and_then_mended(building: Building) -> None:
     deployment = await building.live()
 
     crash(building, deployment)
@@ -43,8 +42,9 @@ async def test_a_crash_is_told_and_then_mended(
     assert building.target.created == ["r1", "r1"]
 
 
+@pytest.mark.usefixtures("watch")
 async def test_what_cannot_be_mended_is_told_once_and_tried_again(
-    building: Building, watch: Watch
+    building: Building,
 ) -> None:
     deployment = await building.live()
     building.target.outcomes["r1"] = ObservedPhase.FAILED
