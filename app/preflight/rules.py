@@ -50,7 +50,7 @@ def _found(facts: ModelFacts, spec: DeploymentSpec) -> Iterator[Finding]:
 
 
 def flavor(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
-    """Only models with the python_function flavor can be served."""
+    """Refuse a model without the python_function flavor: nothing can serve it."""
     if "python_function" in facts.flavors:
         return None
     return Finding(
@@ -63,7 +63,7 @@ def flavor(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
 
 
 def python_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
-    """A model made by another Python may load with errors, or not at all."""
+    """Warn of a model made by another Python: it may fail to load."""
     made_by = _major_minor(facts.python_version)
     if made_by is None or made_by == _SERVED_BY:
         return None
@@ -78,7 +78,7 @@ def python_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
 
 
 def mlflow_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
-    """A model of a newer MLflow may use what this one does not know."""
+    """Warn of a model of a newer MLflow: it may use what this one lacks."""
     made_by = _major_minor(facts.mlflow_version)
     if made_by is None or made_by[0] <= _MLFLOW_MAJOR:
         return None
@@ -92,7 +92,7 @@ def mlflow_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
 
 
 def example(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
-    """Without an input there is no smoke test."""
+    """Tell that there is no input for the smoke test, or refuse if one must be."""
     needs_one = spec.verify.mode != "off" and spec.verify.input is None
     if facts.example is not None or not needs_one:
         return None
@@ -106,7 +106,7 @@ def example(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
 
 
 def signature(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
-    """Without a signature wrong input is found by the model's own code."""
+    """Tell that wrong input will be found by the model's own code alone."""
     if facts.has_signature:
         return None
     return Finding(
