@@ -1,0 +1,1 @@
+"""HTTP: reads requests strictly, asks the use cases, and answers in one form."""

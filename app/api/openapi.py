@@ -1,0 +1,123 @@
+"""The OpenAPI document: generated from the routes, completed from the core's tables."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from app.api.errors import Problem, status_of
+from app.core.diff import option_effects
+from app.core.errors import FailureCode, all_errors
+from app.core.event import EVENT_TYPES
+from app.core.lifecycle import DEPLOYMENT_MOVES, OPERATION_MOVES
+from app.core.specs import TargetOptions
+
+_REFERENCE = "#/components/schemas/{model}"
+_DESCRIPTION = """\
+Says in seconds what a deployment will come to, and never does anything twice.
+
+Waiting has one rule: follow `Operation-Location`; success is `state` = `succeeded`.
+"""
+
+
+def install(app: FastAPI) -> None:
+    """Make `/openapi.json` of `app` the complete document, generated once."""
+
+    def generate() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = generate  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        servers=[{"url": "/"}],
+    )
+    schemas = document["components"]["schemas"]
+    _add(schemas, Problem)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for schema in schemas.values():
+        _discriminate(schema)
+    shared: dict[str, Any] = {}
+    for operation in _operations(document):
+        _drop_default_refusal(operation)
+        for answer in operation["responses"].values():
+            _share_examples(answer, shared)
+    document["components"]["examples"] = shared
+    document["x-lifecycle"] = {
+        "deployment": _moves(DEPLOYMENT_MOVES),
+        "operation": _moves(OPERATION_MOVES),
+    }
+    document["x-effects"] = {
+        kind: {name: str(effect) for name, effect in effects.items()}
+        for kind, effects in option_effects().items()
+    }
+    document["x-error-codes"] = {
+        kind.code: {"status": status_of(kind), "title": kind.title}
+        for kind in all_errors()
+    }
+    document["x-failure-codes"] = [str(code) for code in FailureCode]
+    document["x-event-types"] = list(EVENT_TYPES)
+    return document
+
+
+def _add(schemas: dict[str, Any], kind: type[Any]) -> None:
+    schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
+    schemas.update(schema.pop("$defs", {}))
+    schemas[kind.__name__] = schema
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _discriminate(schema: Mapping[str, Any]) -> None:
+    """Show `target` as a union told apart by `kind`, while it has one member too."""
+    target = schema.get("properties", {}).get("target")
+    members = get_args(TargetOptions) or (TargetOptions,)
+    references = {
+        get_args(get_type_hints(member)["kind"])[0]: _REFERENCE.format(
+            model=member.__name__
+        )
+        for member in members
+    }
+    if target is None or target.get("$ref") not in references.values():
+        return
+    del target["$ref"]
+    target["oneOf"] = [{"$ref": reference} for reference in references.values()]
+    target["discriminator"] = {"propertyName": "kind", "mapping": references}
+
+
+def _drop_default_refusal(operation: Mapping[str, Any]) -> None:
+    """Remove FastAPI's own 422, which no route gives; ours is a problem."""
+    refusal = operation["responses"].get("422", {})
+    refusal.get("content", {}).pop("application/json", None)
+    if not refusal.get("content", True):
+        del operation["responses"]["422"]
+
+
+def _share_examples(answer: Mapping[str, Any], shared: dict[str, Any]) -> None:
+    """Replace each example by a reference to the one of its name and content."""
+    for content in answer.get("content", {}).values():
+        for name, example in content.get("examples", {}).items():
+            key = name
+            number = 1
+            while shared.setdefault(key, example) != example:
+                number += 1
+                key = f"{name}_{number}"
+            content["examples"][name] = {"$ref": f"#/components/examples/{key}"}
+
+
+def _moves(table: Mapping[Any, frozenset[Any]]) -> dict[str, list[str]]:
+    return {str(old): sorted(str(new) for new in news) for old, news in table.items()}
