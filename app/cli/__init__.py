@@ -1,0 +1,1 @@
+"""The command line: processes for operators, and verbs that speak HTTP only."""
