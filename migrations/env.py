@@ -4,7 +4,8 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
-from app.storage.tables import METADATA, Xid8
+from app.storage.column_types import Xid8
+from app.storage.tables import METADATA
 
 # Reflection must know the type, or each comparison warns of it.
 ischema_names["xid8"] = Xid8

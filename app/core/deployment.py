@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.conditions import Condition
-from app.core.errors import Failure
+from app.core.failure import Failure
 from app.core.lifecycle import (
     DeploymentState,
     OperationKind,

@@ -18,13 +18,11 @@ The tree, root first::
     ├── TimedOutError        nobody answered in time (504)
     ├── OperatorError        a setting or the machine is wrong; ends the process
     ├── FencedError          another worker owns the operation now
-    ├── LeaseLostError       this worker may not write at a target any more
-    └── TargetError          a target failed; transient or permanent
+    └── TargetError          a target failed: see `app.core.failure`
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -283,94 +281,11 @@ class OperatorError(AppError):
     remedy = "Correct what `detail` names and start again."
 
 
-class DataDirectoryLockedError(OperatorError):
-    """Another Slipway process holds the data directory."""
-
-    code = "data_directory_locked"
-    title = "The data directory is in use"
-    remedy = "Stop the process named in `detail`, or choose another SLIPWAY_DATA_DIR."
-
-
 class FencedError(AppError):
     """Another worker has taken the operation over; stop and never retry."""
 
     code = "fenced"
     title = "Another worker owns this operation"
-
-
-class LeaseLostError(AppError):
-    """The time in which this worker may write at a target has run out."""
-
-    code = "lease_lost"
-    title = "This worker's lease has run out"
-
-
-class Blame(StrEnum):
-    """Who can mend a failed operation."""
-
-    CALLER = "caller"
-    QUOTA = "quota"
-    AZURE = "azure"
-    SLIPWAY = "slipway"
-
-
-class FailureCode(StrEnum):
-    """The stable codes in the `error` of a failed or canceled operation."""
-
-    MODEL_NOT_FOUND = "model_not_found"
-    MODEL_REFUSED = "model_refused"
-    MODEL_STORE_UNAVAILABLE = "model_store_unavailable"
-    PREFLIGHT_FAILED = "preflight_failed"
-    MODEL_LOAD_FAILED = "model_load_failed"
-    TARGET_FAILED = "target_failed"
-    TARGET_UNAVAILABLE = "target_unavailable"
-    VERIFICATION_FAILED = "verification_failed"
-    ROLLED_BACK = "rolled_back"
-    DEADLINE_EXCEEDED = "deadline_exceeded"
-    DELETE_FAILED = "delete_failed"
-    CANCELED = "canceled"
-    SUPERSEDED = "superseded"
-    INTERNAL_ERROR = "internal_error"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """What supports a failure: the target's own code, its ids, its last words."""
-
-    azure_code: str | None = None
-    correlation_ids: tuple[str, ...] = ()
-    log_tail: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
-    """Why an operation did not succeed, and what mends it.
-
-    `message` says what happened, `cause` quotes why, `remedy` says what to do.
-    """
-
-    code: FailureCode
-    message: str
-    cause: str | None = None
-    remedy: str
-    retryable: bool
-    blame: Blame
-    evidence: Evidence = field(default_factory=Evidence)
-
-
-class TargetError(AppError):
-    """A target or a model store failed, with the evidence of it.
-
-    A transient one is worth another look later; a permanent one ends the operation.
-    """
-
-    code = "target_failed"
-    title = "The target failed"
-
-    def __init__(self, failure: Failure, *, transient: bool = False) -> None:
-        super().__init__(failure.message, remedy=failure.remedy)
-        self.failure = failure
-        self.transient = transient
 
 
 def all_errors() -> Iterator[type[AppError]]:

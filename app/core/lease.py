@@ -2,6 +2,15 @@
 
 from typing import Protocol
 
+from app.core.errors import AppError
+
+
+class LeaseLostError(AppError):
+    """The time in which this worker may write at a target has run out."""
+
+    code = "lease_lost"
+    title = "This worker's lease has run out"
+
 
 class Lease(Protocol):
     """Time in which nobody else can have taken this worker's operations over.

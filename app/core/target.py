@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from typing_extensions import TypeAliasType
 
-from app.core.errors import Failure
+from app.core.failure import Failure
 from app.core.lease import Lease
 from app.core.model_uri import ModelUri
 from app.core.specs import TargetOptions

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.conditions import Condition
 from app.core.deployment import Deployment, Operation, Revision, Traffic
-from app.core.errors import Failure
+from app.core.failure import Failure
 from app.core.lifecycle import (
     DeploymentState,
     OperationKind,

@@ -1,6 +1,6 @@
 """The words in which a worker tells why an operation did not succeed."""
 
-from app.core.errors import Blame, Evidence, Failure, FailureCode, TargetError
+from app.core.failure import Blame, Evidence, Failure, FailureCode, TargetError
 from app.core.target import Observation
 
 

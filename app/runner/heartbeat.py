@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from app.core.clock import Clock
-from app.core.errors import LeaseLostError
+from app.core.lease import LeaseLostError
 from app.runner.timing import EngineSettings
 from app.storage import workers
 

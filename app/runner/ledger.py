@@ -10,13 +10,14 @@ import structlog
 
 from app.core.conditions import Condition, ConditionStatus, ConditionType, merge
 from app.core.deployment import Deployment, Operation
-from app.core.errors import Failure, UnavailableError
+from app.core.errors import UnavailableError
 from app.core.event import (
     DeploymentPhaseChanged,
     DeploymentProgress,
     DeploymentStarted,
     EventType,
 )
+from app.core.failure import Failure
 from app.core.lifecycle import (
     DeploymentState,
     OperationKind,

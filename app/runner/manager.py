@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 import psycopg
 import structlog
@@ -111,14 +112,8 @@ class FencedJobManager(JobManager):
     @override
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """End the job if it is still ours; kept, as all ended ones, for a while."""
-
-        async def finish(connection: psycopg.AsyncConnection) -> bool:
-            return await workers.finish(
-                connection, job_id, worker_id=self._worker_id, status=status.value
-            )
-
-        job_id = job.id or 0
-        await self._settle(job_id, finish)
+        finish = partial(workers.finish, worker_id=self._worker_id, status=status.value)
+        await self._settle(job, finish)
 
     @override
     async def retry_job(
@@ -130,14 +125,7 @@ class FencedJobManager(JobManager):
         lock: str | None = None,
     ) -> None:
         """Put the job back in its queue at once if it is still ours."""
-
-        async def hand_back(connection: psycopg.AsyncConnection) -> bool:
-            return await workers.hand_back(
-                connection, job_id, worker_id=self._worker_id
-            )
-
-        job_id = job.id or 0
-        await self._settle(job_id, hand_back)
+        await self._settle(job, partial(workers.hand_back, worker_id=self._worker_id))
 
     @override
     async def listen_for_jobs(
@@ -177,12 +165,13 @@ class FencedJobManager(JobManager):
         self._unsure_queues -= queues
 
     async def _settle(
-        self, job_id: int, write: Callable[[psycopg.AsyncConnection], Awaitable[bool]]
+        self, job: Job, write: Callable[[psycopg.AsyncConnection, int], Awaitable[bool]]
     ) -> None:
+        job_id = job.id or 0  # A job that was fetched has one.
         while not self.is_abandoned:
             try:
                 async with self._pool.connection() as connection:
-                    is_ours = await write(connection)
+                    is_ours = await write(connection, job_id)
             except psycopg.Error as error:
                 _LOG.info("settle_failed", job_id=job_id, error=str(error))
                 await self._clock.sleep(_PAUSE_SECONDS)

@@ -7,12 +7,7 @@ import structlog
 
 from app.core.conditions import ConditionType
 from app.core.deployment import Operation
-from app.core.errors import (
-    Failure,
-    FencedError,
-    LeaseLostError,
-    TargetError,
-)
+from app.core.errors import FencedError
 from app.core.event import (
     DeploymentCanceled,
     DeploymentFailed,
@@ -21,6 +16,8 @@ from app.core.event import (
     DeploymentUpdated,
     EventType,
 )
+from app.core.failure import Failure, TargetError
+from app.core.lease import LeaseLostError
 from app.core.lifecycle import (
     PHASE_ORDER,
     DeploymentState,

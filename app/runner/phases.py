@@ -9,19 +9,13 @@ from typing import TypeVar
 
 from app.core.conditions import ConditionType
 from app.core.deployment import Traffic
-from app.core.errors import (
-    Blame,
-    Failure,
-    FailureCode,
-    TargetError,
-)
 from app.core.event import DeploymentProgress, DeploymentTrafficChanged
+from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
 from app.core.lifecycle import Phase
 from app.core.model_uri import parse_model_uri
 from app.core.retry import backoff
 from app.core.target import (
-    ApplyRequest,
     Handle,
     Invocation,
     ObservedPhase,
@@ -40,7 +34,7 @@ from app.runner.failures import (
     wrong_answer,
 )
 from app.runner.ledger import ConditionTuple, Ledger
-from app.runner.work import OperationFailedError, Subject, Work
+from app.runner.work import OperationFailedError, Work, apply_request
 from app.storage.deployments import DeploymentValues
 from app.storage.operations import OperationValues
 
@@ -288,25 +282,6 @@ class Phases:
             wait = backoff(failures, _FIRST_WAIT, cap=_LONGEST_WAIT, jitter=0)
             await asyncio.sleep(wait.total_seconds())
         raise AssertionError("the last try returns or raises")
-
-
-def apply_request(work: Work, subject: Subject) -> ApplyRequest:
-    """Return what the target is asked for, for the revision of `subject`."""
-    revision = subject.revision
-    if revision.model is None:
-        raise OperationFailedError(model_missing())
-    return ApplyRequest(
-        workspace=subject.workspace,
-        deployment_name=subject.deployment.name,
-        endpoint=subject.deployment.endpoint_key,
-        slot=revision.slot,
-        mark=work.mark(subject.operation, revision),
-        options=revision.spec.target,
-        model=revision.model,
-        tags=revision.spec.tags,
-        description=revision.spec.description,
-        handle=revision.handle,
-    )
 
 
 def _provisioned() -> list[ConditionTuple]:

@@ -6,7 +6,8 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from app.core.errors import AppError, FailureCode, TargetError
+from app.core.errors import AppError
+from app.core.failure import FailureCode, TargetError
 from app.core.model_uri import parse_model_uri
 from app.core.specs import DeploymentSpec
 from app.core.target import ResolvedModel, SupportsLogs

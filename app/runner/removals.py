@@ -7,13 +7,8 @@ import structlog
 
 from app.core.conditions import ConditionType
 from app.core.deployment import Revision
-from app.core.errors import (
-    Blame,
-    Failure,
-    FailureCode,
-    TargetError,
-)
 from app.core.event import DeploymentDeleted, DeploymentFailed, DeploymentProgress
+from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
 from app.core.lifecycle import DeploymentState, OperationState, Phase
 from app.core.retry import backoff

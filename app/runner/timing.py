@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class EngineSettings:
     """The engine's times, which all workers of one database must share.
 
-    The defaults take a killed worker's jobs over after 4 to 5 seconds. They were
-    measured (2 cores, 5,000 jobs in flight) to cause no false alarm.
+    With the defaults a killed worker's jobs change hands after 4 to 5 seconds (300
+    jobs ran again after 4 s, 5,000 after 12 s, on 2 cores).
     """
 
     heartbeat_seconds: float = 1.0

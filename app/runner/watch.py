@@ -15,8 +15,7 @@ from app.core.lease import Lease
 from app.core.lifecycle import DeploymentState
 from app.core.retry import backoff
 from app.core.target import Observation, ObservedPhase, SupportsTraffic, Target
-from app.runner.phases import apply_request
-from app.runner.work import OperationFailedError, Subject, Work
+from app.runner.work import OperationFailedError, Subject, Work, apply_request
 from app.services.events import record
 from app.storage import deployments, revisions, workspaces
 from app.storage.deployments import DeploymentValues

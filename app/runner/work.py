@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from app.core.deployment import Deployment, Operation, Revision
-from app.core.errors import Failure, NotSupportedError
-from app.core.target import Mark, ModelStore, Target
+from app.core.errors import NotSupportedError
+from app.core.failure import Failure
+from app.core.target import ApplyRequest, Mark, ModelStore, Target
 from app.core.workspace import Workspace
+from app.runner.failures import model_missing
 from app.services.context import Context
 
 
@@ -88,3 +90,22 @@ class OperationFailedError(Exception):
 
 class CancelRequestedError(Exception):
     """Somebody canceled the operation, and its worker has read that."""
+
+
+def apply_request(work: Work, subject: Subject) -> ApplyRequest:
+    """Return what the target is asked for, for the revision of `subject`."""
+    revision = subject.revision
+    if revision.model is None:
+        raise OperationFailedError(model_missing())
+    return ApplyRequest(
+        workspace=subject.workspace,
+        deployment_name=subject.deployment.name,
+        endpoint=subject.deployment.endpoint_key,
+        slot=revision.slot,
+        mark=work.mark(subject.operation, revision),
+        options=revision.spec.target,
+        model=revision.model,
+        tags=revision.spec.tags,
+        description=revision.spec.description,
+        handle=revision.handle,
+    )

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from app.core.conditions import Condition
 from app.core.deployment import Deployment, Operation, Revision, Traffic
-from app.core.errors import Failure
+from app.core.failure import Failure
 from app.core.specs import DeploymentSpec
 from app.core.target import ResolvedModel
 from app.core.webhook import Webhook

@@ -8,10 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.core.errors import DataDirectoryLockedError, OperatorError
+from app.core.errors import OperatorError
 
 _LOCK_NAME = "slipway.lock"
 _OWNER_BYTES = 4096
+
+
+class DataDirectoryLockedError(OperatorError):
+    """Another Slipway process holds the data directory."""
+
+    code = "data_directory_locked"
+    title = "The data directory is in use"
+    remedy = "Stop the process named in `detail`, or choose another SLIPWAY_DATA_DIR."
 
 
 class DataDirectory:

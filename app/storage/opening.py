@@ -5,10 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.errors import DataDirectoryLockedError
 from app.settings import Settings
 from app.storage import migrations
-from app.storage.data_directory import DataDirectory
+from app.storage.data_directory import DataDirectory, DataDirectoryLockedError
 from app.storage.embedded import EmbeddedPostgres, guest_group
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from app.core.deployment import Operation
-from app.core.errors import Failure, FencedError, NotFoundError
+from app.core.errors import FencedError, NotFoundError
+from app.core.failure import Failure
 from app.core.lifecycle import (
     OPERATION_MOVES,
     OperationKind,

@@ -26,8 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.types import UserDefinedType
-from typing_extensions import override
+
+from app.storage.column_types import Xid8
 
 METADATA = MetaData(
     naming_convention={
@@ -38,17 +38,6 @@ METADATA = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class Xid8(UserDefinedType[int]):
-    """PostgreSQL's 64-bit transaction id: the commit order of the event stream."""
-
-    cache_ok = True
-
-    @override
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type's name in SQL."""
-        return "xid8"
 
 
 def _owned() -> list[Column[Any]]:

@@ -14,7 +14,7 @@ import psycopg
 from app.core.clock import SystemClock
 from app.runner.engine import Engine
 from app.runner.running import RunningJob, TaskDefinition
-from tests.runner.engines import FAST, QUEUE, TASK
+from tests.runner.engines import FAST, QUEUE, SLOTS, TASK
 from tests.support import eventually
 
 
@@ -63,7 +63,7 @@ async def _run(name: str, url: str) -> None:
         engine = Engine(
             url,
             [TaskDefinition(name=TASK, queue=QUEUE, handler=reporter.handle)],
-            queues={QUEUE: 100},
+            queues={QUEUE: SLOTS},
             clock=SystemClock(),
             settings=FAST,
         )

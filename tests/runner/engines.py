@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import psycopg
 from psycopg.rows import class_row
@@ -19,7 +20,7 @@ from tests.support import eventually
 # Short enough to wait for, long enough for a busy machine to keep a heart beating.
 FAST = EngineSettings(
     heartbeat_seconds=0.1,
-    stall_seconds=0.9,
+    stall_seconds=1.2,
     lease_margin_seconds=0.1,
     fetch_poll_seconds=0.1,
     drain_seconds=0.1,
@@ -29,6 +30,8 @@ FAST = EngineSettings(
 )
 # A stall limit that no test reaches.
 PATIENT = replace(FAST, stall_seconds=60)
+# How many jobs a worker process runs at once.
+SLOTS = 25
 TASK = "work"
 QUEUE = "main"
 
@@ -94,7 +97,12 @@ async def running(*engines: Engine) -> AsyncIterator[asyncio.Event]:
         stop.set()
 
 
-async def enqueue(url: str, *keys: str, lock: str | None = None) -> None:
+async def enqueue(
+    url: str,
+    *keys: str,
+    lock: str | None = None,
+    schedule_at: datetime | None = None,
+) -> None:
     """Store one job for each key, under the key as its queueing lock."""
     database = Database(url, pool_size=1)
     async with database.transaction() as connection:
@@ -107,6 +115,7 @@ async def enqueue(url: str, *keys: str, lock: str | None = None) -> None:
                     args={"key": key},
                     queueing_lock=key,
                     lock=lock,
+                    schedule_at=schedule_at,
                 )
                 for key in keys
             ],

@@ -1,7 +1,9 @@
 """What happens to a job on a healthy database, from its start to the engine's end."""
 
 from dataclasses import replace
+from datetime import timedelta
 
+from app.core.clock import SystemClock
 from app.runner.engine import Engine
 from app.runner.running import RunningJob, TaskDefinition
 from tests.runner.engines import (
@@ -58,6 +60,30 @@ async def test_a_notification_starts_a_job_before_the_next_poll(
 
         await eventually(lambda: work.started == ["first", "second"])
         work.gate.set()
+
+
+async def test_a_scheduled_job_starts_when_it_is_due(database_url: str) -> None:
+    work = FakeWork()
+    work.gate.set()
+    due_at = SystemClock().now() + timedelta(seconds=0.5)
+    await enqueue(database_url, "job", schedule_at=due_at)
+
+    async with running(make_engine(database_url, work)):
+        await eventually(lambda: work.started == ["job"])
+
+        assert SystemClock().now() >= due_at
+
+
+async def test_jobs_of_one_lock_run_one_after_the_other(database_url: str) -> None:
+    work = FakeWork()
+    async with running(make_engine(database_url, work)):
+        await enqueue(database_url, "first", "second", lock="endpoint")
+        await enqueue(database_url, "other")
+        # It came last: had the lock let the second go, it had started before.
+        await eventually(lambda: work.started == ["first", "other"])
+        work.gate.set()
+
+        await eventually(lambda: work.ended == ["first", "other", "second"])
 
 
 async def test_a_job_that_raises_ends_as_failed_and_stays_so(database_url: str) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app.core.clock import SystemClock
-from app.core.errors import LeaseLostError
+from app.core.lease import LeaseLostError
 from app.runner.engine import EngineStoppedError
 from app.runner.heartbeat import Heartbeat, HeartbeatLease
 from app.runner.running import AbortReason, RunningJob, TaskDefinition

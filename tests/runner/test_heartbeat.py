@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from app.core.clock import SystemClock
-from app.core.errors import LeaseLostError
+from app.core.lease import LeaseLostError
 from app.runner.heartbeat import Heartbeat, HeartbeatLease
 from app.runner.timing import EngineSettings
 from tests.runner.engines import (

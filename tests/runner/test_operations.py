@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from app.core.errors import FailureCode, FencedError, TargetError
+from app.core.errors import FencedError
+from app.core.failure import FailureCode, TargetError
 from app.core.lifecycle import DeploymentState, OperationState, Phase
 from app.core.specs import VerifySpec
 from app.core.target import ObservedPhase
 from app.runner.ledger import Ledger
 from app.runner.operations import OperationRunner
 from app.runner.running import AbortReason, RunningJob
-from app.services import changes, removal
+from app.services import changes
 from app.services import operations as use_cases
 from tests.building import OPTIONS, PRINCIPAL, Building, built, spec
 from tests.fakes import failure
@@ -273,68 +274,6 @@ async def test_an_operation_past_its_deadline_fails_and_cleans_up(
     assert operation.error is not None
     assert operation.error.code is FailureCode.DEADLINE_EXCEEDED
     assert building.target.deleted == ["r2"]
-
-
-async def test_a_delete_takes_everything_away_and_frees_the_name(
-    building: Building,
-) -> None:
-    deployment = await building.live()
-
-    gone = await building.locked(
-        deployment,
-        lambda tx, locked: removal.delete(
-            building.context, tx, locked, options=OPTIONS, keep_at_target=False
-        ),
-    )
-    await building.advance(gone.operation)
-
-    after = await building.deployment(deployment.id)
-    assert (after.state, after.serving) == (DeploymentState.DELETED, False)
-    assert (building.target.running, building.target.traffic) == ({}, {})
-    again = await building.create()
-    assert again.deployment.id != deployment.id
-
-
-async def test_a_refused_delete_ends_failed_and_can_be_retried(
-    building: Building,
-) -> None:
-    deployment = await building.live()
-    building.target.refuses_delete = 1
-    gone = await building.locked(
-        deployment,
-        lambda tx, locked: removal.delete(
-            building.context, tx, locked, options=OPTIONS, keep_at_target=False
-        ),
-    )
-
-    await building.advance(gone.operation)
-    failed = await building.deployment(deployment.id)
-    async with building.context.database.transaction() as tx:
-        retried = await use_cases.retry(
-            building.context, tx, gone.operation.id, options=OPTIONS
-        )
-    await building.advance(retried.operation)
-
-    assert failed.state is DeploymentState.FAILED
-    after = await building.deployment(deployment.id)
-    assert after.state is DeploymentState.DELETED
-
-
-async def test_a_delete_that_keeps_touches_nothing_at_the_target(
-    building: Building,
-) -> None:
-    deployment = await building.live()
-
-    gone = await building.locked(
-        deployment,
-        lambda tx, locked: removal.delete(
-            building.context, tx, locked, options=OPTIONS, keep_at_target=True
-        ),
-    )
-    await building.advance(gone.operation)
-
-    assert building.target.deleted == []
-    assert list(building.target.traffic.values()) == ["r1"]
 
 
 async def crash_in(building: Building, operation_id: str, phase: Phase | None) -> None:

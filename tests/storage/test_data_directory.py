@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import DataDirectoryLockedError, OperatorError
-from app.storage.data_directory import DataDirectory
+from app.core.errors import OperatorError
+from app.storage.data_directory import DataDirectory, DataDirectoryLockedError
 from tests.storage.owning import first_word, kill, owner
 
 
