@@ -19,8 +19,15 @@ from app.storage.embedded import EmbeddedPostgres, guest_group
 from tests.guard import clean
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
-# What a crash of the machine would lose is no loss to a test.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What a crash of the machine would lose is no loss to a test. And autovacuum, which
+# belongs to the superuser, would now and then keep a test's database from being
+# dropped.
+_FAST = {
+    "autovacuum": "off",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}
 
 
 @pytest.fixture(scope="session")

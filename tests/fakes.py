@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from app.core.errors import Blame, Failure, FailureCode, TargetError
+from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
 from app.core.model_uri import ModelUri, VersionUri
 from app.core.target import (

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd  # type: ignore[import-untyped]
 from mlflow.models import infer_signature
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from sklearn.datasets import load_diabetes  # type: ignore[import-untyped]
@@ -21,6 +20,9 @@ from typing_extensions import override
 
 # Given, so that MLflow does not load each model once more to find them out.
 _REQUIREMENTS = ["scikit-learn"]
+
+# A pandas.DataFrame.
+Frame = Any
 
 
 class Broken(PythonModel):
@@ -35,7 +37,7 @@ class Broken(PythonModel):
     def predict(
         self,
         context: object,
-        model_input: pd.DataFrame,
+        model_input: Frame,
         params: dict[str, Any] | None = None,
     ) -> list[float]:
         return [0.0]
@@ -48,7 +50,7 @@ class Crashing(PythonModel):
     def predict(
         self,
         context: object,
-        model_input: pd.DataFrame,
+        model_input: Frame,
         params: dict[str, Any] | None = None,
     ) -> list[float]:
         value = float(model_input["value"].iloc[0])
@@ -71,7 +73,7 @@ class Nosy(PythonModel):
     def predict(
         self,
         context: object,
-        model_input: pd.DataFrame,
+        model_input: Frame,
         params: dict[str, Any] | None = None,
     ) -> list[str]:
         return [json.dumps(self._record)]

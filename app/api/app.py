@@ -29,18 +29,18 @@ from app.storage.readiness import Readiness
 from app.webhooks.addresses import Resolver
 from app.webhooks.resolver import SystemResolver
 
-_ROUTES = (
-    health,
-    me,
-    workspaces,
-    by_name,
-    deployments,
-    deployment_actions,
-    revisions,
-    scoring,
-    operations,
-    events,
-    webhooks,
+ROUTERS = (
+    health.router,
+    me.router,
+    workspaces.router,
+    by_name.router,
+    deployments.router,
+    deployment_actions.router,
+    revisions.router,
+    scoring.router,
+    operations.router,
+    events.router,
+    webhooks.router,
 )
 
 # What a page of another origin may read, where the operator lets it call at all.
@@ -101,10 +101,10 @@ def create_app(
         stopping=stopping,
     )
     put_parts(app, parts)
-    for module in _ROUTES:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     errors.install(app)
-    openapi.install(app)
+    openapi.install(app, ROUTERS)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -101,7 +101,8 @@ class Change:
 
         answer = await guarded(self.parts.context, key, answered)
         wait = self.manner.wait
-        if wait and started and started[0].is_new:
+        # Also where nothing was to be started: what was asked before may still run.
+        if wait and started:
             answer = await self._ended(started[0])
         return acknowledge(to_response(answer), wait)
 

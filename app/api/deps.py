@@ -52,11 +52,19 @@ async def _context(request: Request) -> Context:
     return parts_of(request).context
 
 
+async def _caller(
+    request: Request, _: Annotated[object, Security(_BEARER)]
+) -> Principal:
+    caller: Principal = request.state.principal
+    return caller
+
+
+# Whoever has a valid key, whatever its scopes.
+Caller = Annotated[Principal, Depends(_caller)]
+
+
 def _requires(scope: Scope) -> Callable[..., Awaitable[Principal]]:
-    async def principal(
-        request: Request, _: Annotated[object, Security(_BEARER)]
-    ) -> Principal:
-        caller: Principal = request.state.principal
+    async def principal(caller: Caller) -> Principal:
         caller.require(scope)
         return caller
 

@@ -25,7 +25,6 @@ from app.core.errors import (
     NotFoundError,
     PreconditionError,
     StateConflictError,
-    TargetError,
     TimedOutError,
     TooLargeError,
     TooManyError,
@@ -33,6 +32,7 @@ from app.core.errors import (
     UnavailableError,
     UpstreamError,
 )
+from app.core.failure import TargetError
 from app.core.option import Option
 
 MEDIA_TYPE = "application/problem+json"
@@ -149,8 +149,12 @@ def _headers(error: AppError, status: int) -> dict[str, str]:
 async def _on_app_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, AppError):
         raise error
-    if status_of(type(error)) >= 500:  # noqa: PLR2004 - RFC 9110: the server's fault
+    status = status_of(type(error))
+    if status == status_of(AppError):
         _LOG.error("request_failed", code=error.code, exc_info=error)
+    elif status > status_of(AppError):
+        # Somebody else is away: where in our code that was noticed says nothing.
+        _LOG.warning("request_failed", code=error.code, detail=error.detail)
     return respond(_seen_from(request, error), request_id=request_id(request))
 
 

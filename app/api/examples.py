@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.api import story
-from app.core.errors import FailureCode
 from app.core.event import DeploymentLive, EventType
+from app.core.failure import FailureCode
 from app.core.lifecycle import DeploymentState, OperationState
 from app.core.view import (
     RevisionView,

@@ -1,16 +1,18 @@
 """The OpenAPI document: generated from the routes, completed from the core's tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from app.api.errors import Problem, status_of
+from app.api.errors import MEDIA_TYPE, Problem, status_of
 from app.core.diff import option_effects
-from app.core.errors import FailureCode, all_errors
+from app.core.errors import all_errors
 from app.core.event import EVENT_TYPES
+from app.core.failure import FailureCode
 from app.core.lifecycle import DEPLOYMENT_MOVES, OPERATION_MOVES
 from app.core.specs import TargetOptions
 
@@ -22,18 +24,18 @@ Waiting has one rule: follow `Operation-Location`; success is `state` = `succeed
 """
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Make `/openapi.json` of `app` the complete document, generated once."""
 
     def generate() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, routers)
         return app.openapi_schema
 
     app.openapi = generate  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -49,10 +51,13 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for schema in schemas.values():
         _discriminate(schema)
     shared: dict[str, Any] = {}
-    for operation in _operations(document):
-        _drop_default_refusal(operation)
-        for answer in operation["responses"].values():
-            _share_examples(answer, shared)
+    for route in _routes(routers):
+        for method in route.methods or ():
+            operation = document["paths"][route.path][method.lower()]
+            _restore_examples(operation, route)
+            _drop_default_refusals(operation)
+            for answer in operation["responses"].values():
+                _share_examples(answer, shared)
     document["components"]["examples"] = shared
     document["x-lifecycle"] = {
         "deployment": _moves(DEPLOYMENT_MOVES),
@@ -77,9 +82,25 @@ def _add(schemas: dict[str, Any], kind: type[Any]) -> None:
     schemas[kind.__name__] = schema
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"].values():
-        yield from path.values()
+def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
+    for router in routers:
+        yield from (route for route in router.routes if isinstance(route, APIRoute))
+
+
+def _restore_examples(operation: Mapping[str, Any], route: APIRoute) -> None:
+    """Put back the nulls, which FastAPI drops from examples as from all else."""
+    declared: dict[str, Any] = {
+        str(status): answer for status, answer in route.responses.items()
+    }
+    pairs = [
+        (operation["responses"][status], answer) for status, answer in declared.items()
+    ]
+    if route.openapi_extra is not None:
+        pairs.append((operation["requestBody"], route.openapi_extra["requestBody"]))
+    for shown, told in pairs:
+        for media_type, content in told.get("content", {}).items():
+            if "examples" in content:
+                shown["content"][media_type]["examples"] = dict(content["examples"])
 
 
 def _discriminate(schema: Mapping[str, Any]) -> None:
@@ -99,12 +120,12 @@ def _discriminate(schema: Mapping[str, Any]) -> None:
     target["discriminator"] = {"propertyName": "kind", "mapping": references}
 
 
-def _drop_default_refusal(operation: Mapping[str, Any]) -> None:
-    """Remove FastAPI's own 422, which no route gives; ours is a problem."""
-    refusal = operation["responses"].get("422", {})
-    refusal.get("content", {}).pop("application/json", None)
-    if not refusal.get("content", True):
-        del operation["responses"]["422"]
+def _drop_default_refusals(operation: Mapping[str, Any]) -> None:
+    """Remove what FastAPI says of refusals by itself; ours are problems."""
+    for answer in operation["responses"].values():
+        content = answer.get("content", {})
+        if MEDIA_TYPE in content:
+            content.pop("application/json", None)
 
 
 def _share_examples(answer: Mapping[str, Any], shared: dict[str, Any]) -> None:

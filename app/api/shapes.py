@@ -20,6 +20,8 @@ from app.core.errors import (
 )
 from app.core.lifecycle import DeploymentState, OperationState
 from app.core.view import DeploymentView, OperationView
+from app.services.previews import Preview
+from app.services.removal import Removal
 from app.webhooks.addresses import (
     AddressRefusedError,
     HostUnresolvedError,
@@ -92,7 +94,7 @@ def unchanged() -> Documented:
         "It already is as asked, and no operation was started; or the preview of "
         "`validate_only`.",
         content,
-        model=DeploymentView,
+        model=DeploymentView | Preview,
     )
     return _with_headers(answer, "ETag", "Location")
 
@@ -111,7 +113,7 @@ def deleting() -> Documented:
         200,
         "It was under way already, or what `validate_only` lists.",
         listed,
-        model=DeploymentView,
+        model=DeploymentView | Removal,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.core.conditions import Condition, ConditionStatus, ConditionType
 from app.core.deployment import Deployment, Operation, Revision, Traffic
-from app.core.errors import Blame, Evidence, Failure, FailureCode
+from app.core.failure import Blame, Evidence, Failure, FailureCode
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState, Phase
 from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
 from app.core.target import ResolvedModel

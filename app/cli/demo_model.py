@@ -37,8 +37,13 @@ def train(tracking_uri: str, artifacts: Path) -> TrainedModels:
     )
     example = outside.head(_EXAMPLE_ROWS)
     mlflow.set_tracking_uri(tracking_uri)
-    experiment = mlflow.create_experiment(
-        _EXPERIMENT, artifact_location=artifacts.resolve().as_uri()
+    found = mlflow.get_experiment_by_name(_EXPERIMENT)
+    experiment = (
+        found.experiment_id
+        if found
+        else mlflow.create_experiment(
+            _EXPERIMENT, artifact_location=artifacts.resolve().as_uri()
+        )
     )
     first, second = (
         TrainedModel(

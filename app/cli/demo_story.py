@@ -23,7 +23,7 @@ from app.cli.demo_trained import TrainedModel, TrainedModels
 from app.cli.outcome import ExitStatus
 from app.cli.plain import one_line
 from app.cli.progress import console_for
-from app.core.errors import AppError
+from app.core.errors import AppError, OperatorError
 from app.core.webhook import new_secret
 
 _WORKSPACE = "local"
@@ -38,8 +38,8 @@ def run() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     steps = Steps(console_for())
     steps.console.print(
-        "Slipway's main job, half a minute: a real MLflow model, served, updated, "
-        "rolled back and deleted."
+        "Slipway's main job: a real MLflow model, served, updated, rolled back and "
+        "deleted. It takes under a minute on a quiet machine."
     )
     with own_directory() as directory:
         service = DemoService(directory)
@@ -138,7 +138,7 @@ def _explaining(steps: Steps, service: DemoService) -> Iterator[None]:
         for line in service.log_tail():
             console.print(f"  serve | {one_line(line)}")
         console.print(f"The demo failed in step {len(steps.done) + 1}: {error}")
-        if isinstance(error, AppError):
+        if isinstance(error, OperatorError):
             console.print(error.advice)
         raise typer.Exit(ExitStatus.FAILED) from error
     except KeyboardInterrupt:

@@ -176,7 +176,7 @@ class Engine:
 
     async def _repeat_cancellations(self, runner: TaskRunner) -> None:
         while True:
-            await self._clock.sleep(self._settings.unwind_seconds / 4)
+            await self._clock.sleep(self._settings.cancel_again_seconds)
             runner.repeat_cancellations()
 
     async def _wait_for_outage(self, heartbeat: Heartbeat) -> None:

@@ -29,6 +29,9 @@ class EngineSettings:
     unwind_seconds: float = 10.0
     """What canceled jobs are given to clean up and hand themselves back."""
 
+    cancel_again_seconds: float = 2.5
+    """Pause between two looks for canceled jobs that have not answered."""
+
     outage_seconds: float = 30.0
     """Time without the database after which the engine gives up."""
 

@@ -1,13 +1,9 @@
 """Stop an operation: at once while it waits, by asking its worker once it runs."""
 
 from app.core.deployment import Deployment, Operation
-from app.core.errors import (
-    Blame,
-    Failure,
-    FailureCode,
-    StateConflictError,
-)
+from app.core.errors import StateConflictError
 from app.core.event import DeploymentCanceled
+from app.core.failure import Blame, Failure, FailureCode
 from app.core.lifecycle import DeploymentState, OperationState
 from app.services import admission
 from app.services.context import Context

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage.tables import IDEMPOTENCY_KEYS
+
+# Built once: each accepted request runs both.
+_CLAIM = (
+    insert(IDEMPOTENCY_KEYS).on_conflict_do_nothing().returning(IDEMPOTENCY_KEYS.c.key)
+)
+_ANSWER = update(IDEMPOTENCY_KEYS).where(
+    IDEMPOTENCY_KEYS.c.project == bindparam("of_project"),
+    IDEMPOTENCY_KEYS.c.created_by == bindparam("of_principal"),
+    IDEMPOTENCY_KEYS.c.key == bindparam("of_key"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,15 +51,13 @@ async def claim(tx: AsyncConnection, key: IdempotencyKey) -> StoredAnswer | None
     and then finds its answer.
     """
     inserted = await tx.execute(
-        insert(IDEMPOTENCY_KEYS)
-        .values(
-            project=key.project,
-            created_by=key.principal,
-            key=key.key,
-            fingerprint=key.fingerprint,
-        )
-        .on_conflict_do_nothing()
-        .returning(IDEMPOTENCY_KEYS.c.key)
+        _CLAIM,
+        {
+            "project": key.project,
+            "created_by": key.principal,
+            "key": key.key,
+            "fingerprint": key.fingerprint,
+        },
     )
     if inserted.first() is not None:
         return None
@@ -75,9 +83,16 @@ async def answer(
 ) -> None:
     """Store the answer of a claimed key, in the transaction that claimed it."""
     await tx.execute(
-        update(IDEMPOTENCY_KEYS)
-        .where(_is(key))
-        .values(status=status, headers=dict(headers), answer=body, secret=secret)
+        _ANSWER,
+        {
+            "of_project": key.project,
+            "of_principal": key.principal,
+            "of_key": key.key,
+            "status": status,
+            "headers": dict(headers),
+            "answer": body,
+            "secret": secret,
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """The failures that targets and model stores report, each worded in one place."""
 
-from app.core.errors import Blame, Evidence, Failure, FailureCode, TargetError
+from app.core.failure import Blame, Evidence, Failure, FailureCode, TargetError
 from app.targets.plain_text import plain_text
 
 _LONGEST_QUOTE = 2000  # characters

@@ -43,6 +43,7 @@ class LocalEndpoint:
         self._head_seconds = head_seconds
         self._max_connections = max_connections
         self._server: asyncio.Server | None = None
+        self._is_closed = False
         self._revision: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._in_flight: Counter[Path] = Counter()
@@ -76,6 +77,7 @@ class LocalEndpoint:
 
     async def close(self) -> None:
         """Stop listening, and break off what is still being forwarded."""
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
         for connection in self._connections:
@@ -88,20 +90,23 @@ class LocalEndpoint:
     def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        # It may have been on its way when the server was closed.
+        if self._is_closed:
+            writer.close()
+            return
         task = asyncio.create_task(self._serve((reader, writer)))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
+        # Not in the task: one that is canceled at once never begins.
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, client: _Streams) -> None:
-        try:
-            # The client went away, which is its right.
-            with suppress(ConnectionError):
-                problem = await self._answer(client)
-                if problem is not None:
-                    client[1].write(problem.response())
-                await _linger(client)
-        finally:
-            client[1].close()
+        # That the client goes away is its right.
+        with suppress(ConnectionError):
+            problem = await self._answer(client)
+            if problem is not None:
+                client[1].write(problem.response())
+            await _linger(client)
 
     async def _answer(self, client: _Streams) -> Problem | None:
         """Forward one request; return what to say where nobody has answered."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from app.core.clock import Clock
-from app.core.errors import Failure
+from app.core.failure import Failure
 from app.core.target import (
     Invocation,
     InvocationResult,

@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.targets.confined import restrict
 from app.targets.failures import model_not_found, store_unavailable
 from app.targets.isolation import mlflow_rules

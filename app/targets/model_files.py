@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.targets.failures import model_refused
 
 _LONGEST_PATH = 1024  # characters

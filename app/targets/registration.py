@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.core.lease import Lease
 from app.core.target import Mark, ResolveRequest
 from app.targets.failures import store_unavailable

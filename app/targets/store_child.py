@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.core.lease import Lease
 from app.targets import children
 from app.targets.child_log import ChildLog

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.targets.failures import store_unavailable
 from app.targets.removal import remove_tree
 from app.targets.store_child import StoreChild, Stores, launch

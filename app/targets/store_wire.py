@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from app.core.errors import Blame, Evidence, Failure, FailureCode, TargetError
+from app.core.failure import Blame, Evidence, Failure, FailureCode, TargetError
 
 # The longest line: an example of a megabyte, escaped, and what stands around it.
 LONGEST_LINE = 8 * 1024 * 1024

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -14,7 +13,7 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from app.api.app import create_app
-from app.core.errors import FailureCode, TargetError
+from app.core.failure import FailureCode, TargetError
 from app.core.model_uri import ModelUri
 from app.core.principal import Scope
 from app.core.target import ResolvedModel
@@ -23,7 +22,6 @@ from app.runner.queries import QueryRunner
 from app.services import keys
 from app.settings import Settings
 from app.targets.scoring import HttpScorer
-from app.webhooks.addresses import AddressPolicy
 from tests.building import Building, built
 from tests.fakes import FakeStore, failure
 from tests.support import eventually
@@ -130,12 +128,10 @@ async def housed(
 ) -> AsyncIterator[Api]:
     """Open the house; the one client given has the scope admin."""
     async with built(database_url) as building, HttpScorer() as scorer:
-        policy = AddressPolicy(allowed_networks=(ip_network("127.0.0.0/8"),))
         context = replace(
             building.context,
             local_enabled=True,
             local_stores=() if store is None else (str(store),),
-            address_policy=policy,
         )
         building.context = replace(context, **changes)
         stopping, resolver = asyncio.Event(), FakeResolver()

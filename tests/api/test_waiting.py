@@ -23,6 +23,17 @@ async def test_a_put_that_waits_answers_once_the_operation_has_ended(api: Api) -
     assert answer.headers["etag"] == (await api.admin.get(PATH)).headers["etag"]
 
 
+async def test_an_unchanged_put_waits_for_what_was_asked_before(api: Api) -> None:
+    accepted = (await api.put()).json()
+    waiting = asyncio.create_task(api.admin.put(PATH, json=BODY, headers=WAIT))
+
+    await api.work(accepted)
+    answer = await waiting
+
+    assert answer.status_code == 200
+    assert answer.json()["state"] == "live"
+
+
 async def test_a_get_that_waits_answers_on_the_next_change(api: Api) -> None:
     accepted = (await api.put()).json()
     waiting = asyncio.create_task(api.admin.get(PATH, headers=WAIT))

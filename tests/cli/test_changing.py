@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.core.errors import FailureCode
+from app.core.failure import FailureCode
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState
 from tests.cli.running import Slipway
 from tests.cli.service import PROBLEM, Answer, Service, Stream

@@ -1,36 +1,16 @@
-"""`slipway deploy`: what it sends, how it follows, and how it ends."""
+"""`slipway deploy`: what it sends, what it tells, and how it ends."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from app.core.errors import Failure, FailureCode
-from app.core.lifecycle import DeploymentState, OperationState
+from app.core.failure import FailureCode
+from app.core.lifecycle import OperationState
 from tests.cli.running import Slipway
-from tests.cli.service import PROBLEM, Answer, Service, Stream
-from tests.cli.views import accepted, deployment, events, failure, operation
-
-PATH = "/v1/workspaces/local/deployments/diabetes"
-DEPLOY = ("deploy", "diabetes", "--workspace", "local", "--model", "runs:/1/model")
-
-
-def accept(
-    service: Service,
-    end: OperationState = OperationState.SUCCEEDED,
-    *,
-    error: Failure | None = None,
-) -> None:
-    """Script a PUT that is accepted and an operation that ends as `end`."""
-    state = DeploymentState.LIVE if error is None else DeploymentState.FAILED
-    service.on(f"PUT {PATH}", Answer(status=202, body=accepted()))
-    service.on(
-        "GET /v1/deployments/dep_1/events", Stream(events=events(end, error=error))
-    )
-    service.on(
-        "GET /v1/deployments/dep_1",
-        Answer(body=deployment(state, operation_state=end, error=error)),
-    )
+from tests.cli.scripts import DEPLOY, PATH, accept
+from tests.cli.service import PROBLEM, Answer, Service
+from tests.cli.views import accepted, deployment, failure
 
 
 def test_a_deploy_sends_the_whole_spec_with_the_key(
@@ -91,100 +71,6 @@ def test_a_deploy_ends_as_its_operation_does(
     assert "no module named nowhere" in finished.err
     assert "Add the module to the model's requirements." in finished.err
     assert "| ModuleNotFoundError: nowhere" in finished.err
-
-
-def test_a_lost_connection_is_made_again_from_the_last_event_on(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    service.script["GET /v1/deployments/dep_1/events"] = [
-        Stream(events=events()[:2]),
-        Stream(events=events()),
-    ]
-
-    finished = slipway(*DEPLOY)
-
-    assert finished.status == 0
-    assert finished.err.count(" resolve") == 1
-    streams = service.seen("GET /v1/deployments/dep_1/events")
-    assert [one.headers["last-event-id"] for one in streams] == ["0", "2"]
-
-
-def test_a_service_that_drains_is_asked_again(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    service.on(
-        "GET /v1/operations/op_1", Answer(body=operation(OperationState.RUNNING))
-    )
-    service.script["GET /v1/deployments/dep_1/events"].insert(0, Answer(status=503))
-
-    finished = slipway(*DEPLOY)
-
-    assert finished.status == 0
-
-
-def test_an_end_that_no_event_told_is_seen_by_looking(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    silent = Stream(events=events()[:1], keeps_alive=True, stays_open=True)
-    service.script["GET /v1/deployments/dep_1/events"] = [silent]
-    service.on(
-        "GET /v1/operations/op_1", Answer(body=operation(OperationState.SUCCEEDED))
-    )
-
-    finished = slipway(*DEPLOY)
-
-    assert finished.status == 0
-
-
-def test_what_is_no_event_of_a_stream_hides_none(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    service.on(
-        "GET /v1/operations/op_1", Answer(body=operation(OperationState.SUCCEEDED))
-    )
-
-    finished = slipway(*DEPLOY)
-
-    assert " resolve" in finished.err
-    assert service.seen("GET /v1/operations/op_1") == []
-
-
-def test_events_of_other_operations_are_not_told(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    older = json.loads(json.dumps(events()).replace("op_1", "op_0"))
-    newer = [event | {"sequence": event["sequence"] + 4} for event in events()]
-    service.script["GET /v1/deployments/dep_1/events"] = [
-        Stream(events=[*older, *newer])
-    ]
-
-    finished = slipway(*DEPLOY)
-
-    assert finished.err.count("resolve") == 1
-
-
-def test_not_followed_longer_than_asked_the_operation_goes_on(
-    service: Service, slipway: Slipway
-) -> None:
-    accept(service)
-    unfinished = events(OperationState.RUNNING)
-    service.script["GET /v1/deployments/dep_1/events"] = [
-        Stream(events=unfinished, stays_open=True)
-    ]
-    service.on(
-        "GET /v1/operations/op_1", Answer(body=operation(OperationState.RUNNING))
-    )
-
-    finished = slipway(*DEPLOY, "--timeout", "0.3")
-
-    assert finished.status == 4
-    assert "op_1" in finished.err
-    assert "slipway cancel" in finished.err
 
 
 def test_an_unchanged_deploy_says_so_and_follows_nothing(

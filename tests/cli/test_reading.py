@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import FailureCode
+from app.core.failure import FailureCode
 from app.core.lifecycle import DeploymentState, OperationState
 from tests.cli.running import Slipway
 from tests.cli.service import PROBLEM, Answer, Service, Stream

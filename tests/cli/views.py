@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.core.conditions import Condition, ConditionStatus, ConditionType
-from app.core.errors import Blame, Evidence, Failure, FailureCode
+from app.core.failure import Blame, Evidence, Failure, FailureCode
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState, Phase
 from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
 from app.core.target import ResolvedModel

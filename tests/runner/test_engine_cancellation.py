@@ -104,7 +104,7 @@ async def test_a_cancellation_that_got_lost_is_repeated_until_it_is_answered(
 ) -> None:
     work = _DeafWork()
     engine = make_engine(
-        database_url, work, settings=replace(PATIENT, unwind_seconds=0.4)
+        database_url, work, settings=replace(PATIENT, cancel_again_seconds=0.1)
     )
     async with running(engine):
         await enqueue(database_url, "job", "later")

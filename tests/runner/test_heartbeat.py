@@ -252,8 +252,7 @@ def _cut_heartbeats(url: str) -> None:
 async def test_a_rescue_that_must_wait_does_not_stop_the_heartbeat(
     database_url: str,
 ) -> None:
-    settings = replace(FAST, stall_seconds=1.2)
-    async with _beating(database_url, settings=settings) as heartbeat:
+    async with _beating(database_url, settings=_QUICK) as heartbeat:
         with psycopg.connect(database_url) as undecided:
             undecided.execute(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"

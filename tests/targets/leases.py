@@ -2,7 +2,7 @@
 
 from typing_extensions import override
 
-from app.core.errors import LeaseLostError
+from app.core.lease import LeaseLostError
 from tests.fakes import FakeLease
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.clock import SystemClock
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.core.specs import LocalOptions
 from app.core.target import (
     ApplyRequest,

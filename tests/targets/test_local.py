@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.errors import FailureCode, LeaseLostError, TargetError
+from app.core.failure import FailureCode, TargetError
+from app.core.lease import LeaseLostError
 from app.core.target import (
     Invocation,
     ObservedPhase,
@@ -22,32 +23,9 @@ from tests.fakes import FakeLease
 from tests.support import eventually
 from tests.targets.leases import LostLease
 from tests.targets.locals import FakeFetcher, ready, request, running_target, settled
+from tests.targets.processes import entries, environment_of, files_below, pids_of
 
 LEASE = FakeLease()
-
-
-def server_pids(directory: Path) -> list[int]:
-    """Return the processes whose socket lies below `directory`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().decode().split("\0")
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if state != "Z" and any(str(directory) in one for one in arguments):
-                found.append(int(entry.name))
-    return found
-
-
-def files_below(directory: Path) -> list[str]:
-    return [path.name for path in directory.rglob("*") if not path.is_dir()]
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    content = Path(f"/proc/{pid}/environ").read_text()
-    return dict(one.split("=", 1) for one in content.split("\0") if one)
 
 
 async def answer(target: Any, handle: Any, body: bytes = b"{}") -> str:  # noqa: ANN401
@@ -86,12 +64,12 @@ async def test_applying_again_finds_what_runs(short_path: Path) -> None:
     async with running_target(short_path, fetcher) as target:
         handle = await target.apply(request(), LEASE)
         await ready(target, handle)
-        before = server_pids(short_path)
+        before = pids_of(short_path)
 
         again = await target.apply(request(), LEASE)
 
         assert again == handle
-        assert server_pids(short_path) == before
+        assert pids_of(short_path) == before
         assert len(before) == 1
         assert fetcher.fetched == ["models:/m/1"]
 
@@ -103,7 +81,7 @@ async def test_applying_at_once_starts_one_process(short_path: Path) -> None:
         handles = await asyncio.gather(*applied)
         await ready(target, handles[0])
 
-        assert len(server_pids(short_path)) == 1
+        assert len(pids_of(short_path)) == 1
         assert len(fetcher.fetched) == 1
 
 
@@ -128,7 +106,7 @@ async def test_deleting_leaves_neither_a_process_nor_a_file(short_path: Path) ->
 
         await target.delete(handle, LEASE)
 
-        assert server_pids(short_path) == []
+        assert pids_of(short_path) == []
         assert files_below(short_path) == []
         assert (await target.observe(handle)).phase is ObservedPhase.MISSING
 
@@ -169,7 +147,7 @@ async def test_a_model_that_takes_too_long_is_ended(short_path: Path) -> None:
         assert seen.phase is ObservedPhase.FAILED
         assert seen.failure is not None
         assert "startup_timeout_seconds" in seen.failure.message
-        assert server_pids(short_path) == []
+        assert pids_of(short_path) == []
 
 
 async def test_a_crash_is_noticed_with_how_it_ended(short_path: Path) -> None:
@@ -191,8 +169,8 @@ async def test_a_signal_is_noticed_with_its_name(short_path: Path) -> None:
         handle = await target.apply(request(), LEASE)
         await ready(target, handle)
 
-        os.kill(server_pids(short_path)[0], signal.SIGSEGV)
-        await eventually(lambda: not server_pids(short_path))
+        os.kill(pids_of(short_path)[0], signal.SIGSEGV)
+        await eventually(lambda: not pids_of(short_path))
         seen = await target.observe(handle)
 
         assert seen.phase is ObservedPhase.UNREACHABLE
@@ -241,7 +219,7 @@ async def test_after_a_restart_it_comes_back_from_its_files(short_path: Path) ->
     async with running_target(short_path, fetcher) as target:
         handle = await target.apply(request(), LEASE)
         await ready(target, handle)
-    gone = server_pids(short_path)
+    gone = pids_of(short_path)
 
     async with running_target(short_path, fetcher) as target:
         missing = await target.observe(handle)
@@ -278,7 +256,7 @@ async def test_a_failed_fetch_leaves_nothing_behind(short_path: Path) -> None:
     async with running_target(short_path, fetcher) as target:
         with pytest.raises(TargetError) as error:
             await target.apply(request(), LEASE)
-        left = files_below(short_path)
+        left = entries(short_path / "servers")
 
         handle = await target.apply(request(), LEASE)
         await ready(target, handle)
@@ -298,7 +276,7 @@ async def test_settings_of_the_deployment_reach_the_model_and_no_others(
         handle = await target.apply(request(environment_variables=wanted), LEASE)
         await ready(target, handle)
 
-        found = environment_of(server_pids(short_path)[0])
+        found = environment_of(pids_of(short_path)[0])
 
         assert found["GREETING"] == "hello"
         assert found["HOME"].startswith(str(short_path))

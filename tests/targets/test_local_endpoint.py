@@ -110,9 +110,14 @@ async def test_a_revision_without_a_process_says_that_nothing_serves(
         assert b"retry-after: 1" in answer
 
 
-async def test_a_process_that_ends_before_its_answer_is_told(short_path: Path) -> None:
+@pytest.mark.parametrize("reads_first", [True, False])
+async def test_a_process_that_ends_before_its_answer_is_told(
+    short_path: Path, *, reads_first: bool
+) -> None:
     async def dying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        if reads_first:
+            await reader.readuntil(b"\r\n\r\n")
+        # On unread input this is a reset, on none an end.
         writer.transport.abort()
 
     async with server(short_path / "s", dying) as path, endpoint() as opened:

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from app.core.clock import SystemClock
-from app.core.errors import FailureCode
+from app.core.failure import FailureCode
 from app.core.model_uri import parse_model_uri
 from app.core.target import (
     ApplyRequest,
@@ -141,9 +141,7 @@ async def test_a_model_that_fails_to_load_is_quoted(house: House) -> None:
     assert "looking for the weights" in log
 
 
-async def test_a_model_that_ends_its_process_is_noticed_and_comes_back(
-    house: House,
-) -> None:
+async def test_a_model_that_ends_its_process_is_noticed(house: House) -> None:
     handle, _ = await house.serve("crashing")
     uri = (await house.target.shift("c", handle, previous=None)).scoring_uri
 
@@ -155,16 +153,12 @@ async def test_a_model_that_ends_its_process_is_noticed_and_comes_back(
     before = await score(3)
     crashed = await score(-1)
     seen = await settled(house.target, handle)
-    _, phase = await house.serve("crashing")
-    after = await score(4)
     await house.target.delete(handle, LEASE)
 
     assert before.json() == {"predictions": [3.0]}
     assert crashed.status_code == 503
     assert seen.phase is ObservedPhase.UNREACHABLE
     assert "status 7" in seen.message
-    assert phase is ObservedPhase.READY
-    assert after.json() == {"predictions": [4.0]}
 
 
 @pytest.mark.skipif(isolation_level() == "none", reason="needs Landlock")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.core.target import Invocation
 from tests.fakes import FakeLease
 from tests.support import eventually

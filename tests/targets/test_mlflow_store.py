@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.core.errors import FailureCode, LeaseLostError, TargetError
+from app.core.failure import FailureCode, TargetError
+from app.core.lease import LeaseLostError
 from app.core.model_uri import parse_model_uri
 from app.core.target import Mark, ResolvedModel, ResolveRequest
 from app.targets.mlflow_store import MlflowStore

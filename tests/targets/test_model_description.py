@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.core.errors import FailureCode, TargetError
+from app.core.failure import FailureCode, TargetError
 from app.targets.model_description import read_description, read_example
 
 _SKLEARN: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.core.errors import FailureCode, TargetError
+from app.core.failure import FailureCode, TargetError
 from app.targets.model_files import (
     Entry,
     FileLimits,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from app.core.errors import LeaseLostError, TargetError
-from app.core.lease import Lease
+from app.core.failure import TargetError
+from app.core.lease import Lease, LeaseLostError
 from app.core.model_uri import RunModelUri
 from app.core.target import Mark, ResolveRequest
 from app.targets.failures import store_unavailable

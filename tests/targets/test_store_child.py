@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import FailureCode, LeaseLostError, TargetError
+from app.core.failure import FailureCode, TargetError
+from app.core.lease import LeaseLostError
 from app.targets.store_child import StoreChild, launch
 from app.targets.store_locations import StoreLocation
 from tests.fakes import FakeLease
 from tests.support import eventually
 from tests.targets.leases import LostLease
+from tests.targets.processes import entries, is_alive
 
 _STUB = Path(__file__).with_name("stub_store_child.py").read_text()
 launch_stub = partial(launch, program=(sys.executable, "-c", _STUB))
@@ -23,14 +25,6 @@ launch_stub = partial(launch, program=(sys.executable, "-c", _STUB))
 def _stores(name: str) -> tuple[StoreLocation, ...]:
     origin = ("http", name, 80)
     return (StoreLocation(uri=f"http://{name}", origin=origin),)
-
-
-def _left(directory: Path) -> list[Path]:
-    return list(directory.iterdir())
-
-
-def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 @pytest.fixture
@@ -76,7 +70,7 @@ async def test_a_child_is_killed_at_its_deadline(child: StoreChild) -> None:
     assert error.value.transient
     assert error.value.failure.code is FailureCode.MODEL_STORE_UNAVAILABLE
     assert not child.is_usable
-    await eventually(lambda: not _is_alive(child.pid))
+    await eventually(lambda: not is_alive(child.pid))
 
 
 async def test_a_child_whose_caller_was_canceled_is_killed(child: StoreChild) -> None:
@@ -88,7 +82,7 @@ async def test_a_child_whose_caller_was_canceled_is_killed(child: StoreChild) ->
     await asyncio.gather(asking, return_exceptions=True)
 
     assert not child.is_usable
-    await eventually(lambda: not _is_alive(child.pid))
+    await eventually(lambda: not is_alive(child.pid))
 
 
 async def test_a_change_is_broken_off_when_its_lease_ends(child: StoreChild) -> None:
@@ -131,5 +125,5 @@ async def test_an_ended_child_leaves_no_files(tmp_path: Path) -> None:
 
     await child.end()
 
-    assert _left(tmp_path) == []
-    assert not _is_alive(child.pid)
+    assert entries(tmp_path) == []
+    assert not is_alive(child.pid)

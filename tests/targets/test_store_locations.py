@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import FailureCode, InvalidError, TargetError
+from app.core.errors import InvalidError
+from app.core.failure import FailureCode, TargetError
 from app.core.model_uri import LoggedModelUri, RunModelUri, VersionUri
 from app.targets.store_locations import (
     StoreLocation,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import TargetError
+from app.core.failure import TargetError
 from app.targets.store_child import StoreChild, launch
 from app.targets.store_locations import StoreLocation
 from app.targets.store_pool import PoolSettings, StorePool
 from tests.support import eventually
+from tests.targets.processes import entries, is_alive
 
 _STUB = Path(__file__).with_name("stub_store_child.py").read_text()
 launch_stub = partial(launch, program=(sys.executable, "-c", _STUB))
@@ -20,14 +21,6 @@ launch_stub = partial(launch, program=(sys.executable, "-c", _STUB))
 def _stores(name: str) -> tuple[StoreLocation, ...]:
     origin = ("http", name, 80)
     return (StoreLocation(uri=f"http://{name}", origin=origin),)
-
-
-def _left(directory: Path) -> list[Path]:
-    return list(directory.iterdir())
-
-
-def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 class PoolOfStubs(StorePool):
@@ -52,7 +45,7 @@ class PoolOfStubs(StorePool):
         return child
 
     def alive(self) -> int:
-        return sum(_is_alive(child.pid) for child in self.started)
+        return sum(is_alive(child.pid) for child in self.started)
 
 
 async def _pid(pool: StorePool, name: str) -> int:
@@ -127,7 +120,7 @@ async def test_a_child_without_work_ends_after_a_while(tmp_path: Path) -> None:
     await pool.start()
 
     pid = await _pid(pool, "a")
-    await eventually(lambda: not _is_alive(pid))
+    await eventually(lambda: not is_alive(pid))
     again = await _pid(pool, "a")
     await pool.close()
 
@@ -181,7 +174,7 @@ async def test_a_closed_pool_leaves_neither_a_process_nor_a_file(
     await pool.close()
 
     assert pool.alive() == 0
-    assert _left(tmp_path / "pool") == []
+    assert entries(tmp_path / "pool") == []
     with pytest.raises(TargetError):
         await _pid(pool, "a")
 
@@ -194,4 +187,4 @@ async def test_what_an_earlier_process_left_is_removed(tmp_path: Path) -> None:
     await _pid(pool, "a")
     await pool.close()
 
-    assert _left(tmp_path / "pool") == []
+    assert entries(tmp_path / "pool") == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.core.errors import FailureCode, TargetError
+from app.core.failure import FailureCode, TargetError
 from app.core.model_uri import parse_model_uri
 from app.core.target import Mark, ResolvedModel, ResolveRequest
 from app.core.workspace import Workspace
@@ -20,7 +20,8 @@ from app.targets.model_files import FileLimits
 from app.targets.store_pool import PoolSettings
 from tests.fakes import FakeLease
 from tests.models import workspace_of
-from tests.targets.tracking import RUN, Tracking, child_pids, serving
+from tests.targets.processes import pids_of
+from tests.targets.tracking import RUN, Tracking, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -232,7 +233,7 @@ async def test_a_child_killed_right_after_a_write_leaves_one_version_in_use(
 def _killing(directory: Path, wanted: str) -> Callable[[str], None]:
     def kill(route: str) -> None:
         if route == wanted:
-            for pid in child_pids(directory):
+            for pid in pids_of(directory):
                 os.kill(pid, signal.SIGKILL)
 
     return kill

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -168,17 +167,3 @@ def serving(tracking: Tracking) -> Iterator[Tracking]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def child_pids(directory: Path) -> list[int]:
-    """Return the processes that ask stores with a directory below `directory`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().decode().split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if any(one.startswith(str(directory)) for one in arguments):
-                found.append(int(entry.name))
-    return found

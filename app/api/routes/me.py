@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
 from app.api.answers import JSON
+from app.api.deps import Caller
 from app.api.documents import refused, shown
 from app.api.route import GuardedRoute
-from app.core.principal import Principal, Scope
+from app.core.principal import Scope
 
 router = APIRouter(route_class=GuardedRoute, tags=["me"])
 
@@ -44,9 +45,8 @@ _EXAMPLE = {
     summary="Who am I?",
     responses=shown(200, "The caller.", {"ci": _EXAMPLE}, model=MeView) | refused(),
 )
-async def me(request: Request) -> Response:
+async def me(caller: Caller) -> Response:
     """Name the caller; every valid key may ask, whatever its scopes."""
-    caller: Principal = request.state.principal
     view = MeView(
         principal=PrincipalView(id=caller.id, name=caller.name),
         project=caller.project,
