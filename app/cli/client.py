@@ -2,13 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.cli import client_reading, client_workspaces
-from app.cli.connection import ClientSettings, Connection, connected, read_as
+from app.cli.connection import ClientSettings, Connection, Reply, connected, read_as
 from app.cli.options import AsJson, Name, Seconds, Wait, Workspace, by_name, segment
 from app.cli.outcome import DEPLOYMENT, OPERATION, Wanted, conclude, told
 from app.cli.progress import console_for
@@ -39,6 +40,9 @@ def deploy(  # noqa: PLR0913 - one argument an option
         Path | None,
         typer.Option("--file", "-f", help="The body as JSON; `-` is standard input."),
     ] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Wait in order behind what runs.")
+    ] = False,
     wait: Wait = True,
     timeout: Seconds = None,
     as_json: AsJson = False,
@@ -50,17 +54,14 @@ def deploy(  # noqa: PLR0913 - one argument an option
     """
     body = _body(file, model=model, target=target)
     with connected(ClientSettings()) as connection:
-        reply = connection.send("PUT", by_name(workspace, name), body=body)
-        found = read_as(DEPLOYMENT, reply.value)
-        operation = found.latest_operation
+        reply = connection.send(
+            "PUT",
+            by_name(workspace, name),
+            body=body,
+            params={"queue": "true"} if queue else None,
+        )
         wanted = Wanted(wait=wait, seconds=timeout, as_json=as_json)
-        if reply.status != _ACCEPTED and operation.has_ended:
-            console_for(error=True).print("It already is as asked; nothing to do.")
-            # An older change may have failed; what is asked now stands all the same.
-            wanted = Wanted(
-                wait=False, seconds=None, as_json=as_json, end=operation.state
-            )
-        conclude(connection, found.id, operation, wanted)
+        _conclude(connection, reply, wanted)
 
 
 def rollback(
@@ -80,9 +81,8 @@ def rollback(
             f"/v1/deployments/{segment(found)}/rollback",
             body={"revision": revision},
         )
-        operation = read_as(DEPLOYMENT, reply.value).latest_operation
         wanted = Wanted(wait=wait, seconds=timeout, as_json=as_json)
-        conclude(connection, found, operation, wanted)
+        _conclude(connection, reply, wanted)
 
 
 def delete(
@@ -96,9 +96,8 @@ def delete(
     """Delete a deployment; whatever runs of it is canceled first."""
     with connected(ClientSettings()) as connection:
         reply = connection.send("DELETE", by_name(workspace, name))
-        found = read_as(DEPLOYMENT, reply.value)
         wanted = Wanted(wait=wait, seconds=timeout, as_json=as_json)
-        conclude(connection, found.id, found.latest_operation, wanted)
+        _conclude(connection, reply, wanted)
 
 
 def cancel(
@@ -125,6 +124,17 @@ def retry(
     """Try the latest operation again, with the model version that it had pinned."""
     wanted = Wanted(wait=wait, seconds=timeout, as_json=as_json)
     _on_operation(name, workspace, "retry", wanted)
+
+
+def _conclude(connection: Connection, reply: Reply, wanted: Wanted) -> None:
+    """End as the operation does that `reply` started, or well if none was needed."""
+    found = read_as(DEPLOYMENT, reply.value)
+    operation = found.latest_operation
+    if reply.status != _ACCEPTED and operation.has_ended:
+        console_for(error=True).print("It already is as asked; nothing to do.")
+        # An older change may have failed; what is asked now stands all the same.
+        wanted = replace(wanted, end=operation.state)
+    conclude(connection, found.id, operation, wanted)
 
 
 def _on_operation(name: str, workspace: str, action: str, wanted: Wanted) -> None:

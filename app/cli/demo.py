@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Deploy, score, update, roll back and delete a real model, in under a minute.
+    """Deploy, score, update, roll back and delete a real model, in half a minute.
 
     Everything is real and private to the run: PostgreSQL, MLflow, the model's
     server, a webhook receiver. Nothing of it is left afterwards.

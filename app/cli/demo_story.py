@@ -39,7 +39,7 @@ def run() -> None:
     steps = Steps(console_for())
     steps.console.print(
         "Slipway's main job: a real MLflow model, served, updated, rolled back and "
-        "deleted. It takes under a minute on a quiet machine."
+        "deleted. It takes half a minute, longer the first time."
     )
     with own_directory() as directory:
         service = DemoService(directory)

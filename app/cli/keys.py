@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app import main
 from app.cli import logs
@@ -68,7 +68,10 @@ def list_() -> None:
     async def run() -> None:
         async with _context() as parts, parts.database.reading() as connection:
             found = await stored.list_all(connection)
-        table = Table("id", "name", "project", "scopes", "made", "runs out", "revoked")
+        # Whole on a narrow terminal too: `revoke` needs every character of it.
+        table = Table(Column("id", no_wrap=True, min_width=30))
+        for heading in ("name", "project", "scopes", "made", "runs out", "revoked"):
+            table.add_column(heading)
         for key in found:
             table.add_row(
                 key.id,

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 # Crockford's base 32 without its vowel-like doubles, lower case: ids sort by time.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -34,8 +35,12 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary start, unmoved by clock changes."""
-        return time.monotonic()
+        """Return seconds since an arbitrary start, unmoved by clock changes.
+
+        On Linux they go on while the machine is suspended: a lease must not outlive
+        a pause in which everybody else's time went by.
+        """
+        return time.clock_gettime(_MONOTONIC)
 
     async def sleep(self, seconds: float) -> None:
         """Let the event loop run for `seconds`."""

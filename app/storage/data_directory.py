@@ -19,7 +19,7 @@ class DataDirectoryLockedError(OperatorError):
 
     code = "data_directory_locked"
     title = "The data directory is in use"
-    remedy = "Stop the process named in `detail`, or choose another SLIPWAY_DATA_DIR."
+    remedy = "Stop that process, or choose another SLIPWAY_DATA_DIR."
 
 
 class DataDirectory:

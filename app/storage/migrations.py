@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import create_engine
 
 from app.core.errors import OperatorError
@@ -24,7 +25,13 @@ def upgrade(url: str) -> None:
     """
     with psycopg.connect(psycopg_url(url), autocommit=True) as guard:
         guard.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
-        command.upgrade(config(url), "head")
+        try:
+            command.upgrade(config(url), "head")
+        except CommandError as error:
+            raise OperatorError(
+                "The database was made by a newer Slipway than this one.",
+                remedy="Run the newer release, or restore a backup made by this one.",
+            ) from error
 
 
 def is_current(url: str) -> bool:

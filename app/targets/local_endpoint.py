@@ -101,8 +101,8 @@ class LocalEndpoint:
         task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, client: _Streams) -> None:
-        # That the client goes away is its right.
-        with suppress(ConnectionError):
+        # That the client goes away is its right, at any moment.
+        with suppress(OSError):
             problem = await self._answer(client)
             if problem is not None:
                 client[1].write(problem.response())

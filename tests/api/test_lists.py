@@ -9,6 +9,22 @@ from app.core.principal import Scope
 from tests.api.house import BODY, Api, pointers
 
 NAMES = ("alpha", "bravo", "delta", "gamma", "omega")
+WRONG = [
+    ("limit=0", "/query/limit"),
+    ("limit=201", "/query/limit"),
+    ("limit=x", "/query/limit"),
+    ("state=alive", "/query/state"),
+    ("sort=color", "/query/sort"),
+    ("tag=novalue", "/query/tag"),
+    ("tag=a:1&tag=a:2", "/query/tag"),
+    ("created_after=yesterday", "/query/created_after"),
+    ("created_after=2026-01-01T00:00:00", "/query/created_after"),
+    ("cursor=nonsense", "/query/cursor"),
+    ("cursor=%F0%9F%98%80", "/query/cursor"),
+    ("cursor=eyJzb3J0IjoibmFtZSIsImlkIjoiXHUwMDAwIn0=", "/query/cursor"),
+    ("cursor=eyJzb3J0IjoibmFtZSIsImlkIjoiYSIsIm5hbWUiOiJiIn0=", "/query/cursor"),
+    ("colour=blue", "/query/colour"),
+]
 SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "name")
 
 
@@ -29,23 +45,20 @@ async def names(api: Api, query: str) -> list[str]:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-@pytest.mark.parametrize("limit", [1, 2, 5])
-async def test_pages_hold_everything_once_in_order(
-    api: Api, sort: str, limit: int
-) -> None:
+async def test_pages_hold_everything_once_in_order(api: Api, sort: str) -> None:
     await fill(api)
     whole = await names(api, f"sort={sort}&limit=200")
+    assert sorted(whole) == sorted(NAMES)
 
-    pages: list[str] = []
-    url = f"/v1/deployments?sort={sort}&limit={limit}&workspace=prod"
-    while url:
-        page = await api.admin.get(url)
-        pages += [one["name"] for one in page.json()["items"]]
-        url = page.links.get("next", {}).get("url", "")
-        assert bool(url) == (page.json()["next_cursor"] is not None)
-
-    assert pages == whole
-    assert sorted(pages) == sorted(NAMES)
+    for limit in (1, 2, 5):
+        pages: list[str] = []
+        url = f"/v1/deployments?sort={sort}&limit={limit}&workspace=prod"
+        while url:
+            page = await api.admin.get(url)
+            pages += [one["name"] for one in page.json()["items"]]
+            url = page.links.get("next", {}).get("url", "")
+            assert bool(url) == (page.json()["next_cursor"] is not None)
+        assert pages == whole
 
 
 async def test_the_newest_come_first_by_default(api: Api) -> None:
@@ -99,29 +112,9 @@ async def test_a_key_sees_its_own_project_alone(api: Api) -> None:
         assert answer.json() == {"items": [], "next_cursor": None}
 
 
-@pytest.mark.parametrize(
-    ("query", "pointer"),
-    [
-        ("limit=0", "/query/limit"),
-        ("limit=201", "/query/limit"),
-        ("limit=x", "/query/limit"),
-        ("state=alive", "/query/state"),
-        ("sort=color", "/query/sort"),
-        ("tag=novalue", "/query/tag"),
-        ("tag=a:1&tag=a:2", "/query/tag"),
-        ("created_after=yesterday", "/query/created_after"),
-        ("created_after=2026-01-01T00:00:00", "/query/created_after"),
-        ("cursor=nonsense", "/query/cursor"),
-        ("cursor=%F0%9F%98%80", "/query/cursor"),
-        ("cursor=eyJzb3J0IjoibmFtZSIsImlkIjoiXHUwMDAwIn0=", "/query/cursor"),
-        ("cursor=eyJzb3J0IjoibmFtZSIsImlkIjoiYSIsIm5hbWUiOiJiIn0=", "/query/cursor"),
-        ("colour=blue", "/query/colour"),
-    ],
-)
-async def test_a_wrong_parameter_is_422_with_its_pointer(
-    api: Api, query: str, pointer: str
-) -> None:
-    answer = await api.admin.get(f"/v1/deployments?{query}")
+async def test_a_wrong_parameter_is_422_with_its_pointer(api: Api) -> None:
+    for query, pointer in WRONG:
+        answer = await api.admin.get(f"/v1/deployments?{query}")
 
-    assert answer.status_code == 422
-    assert pointers(answer)[0].startswith(pointer)
+        assert answer.status_code == 422, query
+        assert pointers(answer)[0].startswith(pointer), query

@@ -33,13 +33,13 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("content", MALFORMED, ids=range(len(MALFORMED)))
-async def test_malformed_bytes_are_400(api: Api, content: bytes) -> None:
-    answer = await api.admin.put(PATH, content=content, headers=JSON)
+async def test_malformed_bytes_are_400(api: Api) -> None:
+    for content in MALFORMED:
+        answer = await api.admin.put(PATH, content=content, headers=JSON)
 
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["code"] == "malformed_request"
+        assert answer.status_code == 400, content[:60]
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "malformed_request"
     assert await api.count("deployments") == 0
 
 

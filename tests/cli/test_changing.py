@@ -39,6 +39,19 @@ def test_a_rollback_names_its_revision_and_is_made_once(
     assert request.headers["idempotency-key"]
 
 
+def test_a_rollback_to_what_serves_says_that_there_is_nothing_to_do(
+    service: Service, slipway: Slipway
+) -> None:
+    end_as(service, OperationState.SUCCEEDED)
+    service.on("POST /v1/deployments/dep_1/rollback", Answer(body=deployment()))
+
+    finished = slipway("rollback", *NAMED, "--revision", "1")
+
+    assert finished.status == 0
+    assert "already is as asked" in finished.err
+    assert service.seen("GET /v1/deployments/dep_1/events") == []
+
+
 def test_a_delete_ends_when_the_deployment_is_gone(
     service: Service, slipway: Slipway
 ) -> None:

@@ -113,6 +113,16 @@ def test_an_unchanged_deploy_waits_for_what_still_runs(
     assert finished.status == 1
 
 
+def test_a_deploy_waits_in_order_if_it_is_told_to(
+    service: Service, slipway: Slipway
+) -> None:
+    accept(service)
+
+    slipway(*DEPLOY, "--queue")
+
+    assert service.seen(f"PUT {PATH}")[0].path == f"{PATH}?queue=true"
+
+
 def test_without_waiting_a_deploy_only_starts(
     service: Service, slipway: Slipway
 ) -> None:
