@@ -24,7 +24,7 @@ from app.runner.running import TaskDefinition
 from app.runner.timing import EngineSettings
 from app.runner.watch import Watch
 from app.runner.work import Work
-from app.services import first_start, tasks
+from app.services import first_start, tasks, workspaces
 from app.services.context import Context
 from app.settings import Settings
 from app.storage import installation, migrations
@@ -246,7 +246,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
         parts = await stack.enter_async_context(context(settings, url))
         parts = replace(parts, base_url=_base_url(settings, listening))
         admin_key = await first_start.ensure_admin_key(parts, settings)
-        await first_start.ensure_local_workspace(parts, settings)
+        await workspaces.ensure_local(parts, settings.mlflow_dir)
         announce(parts.base_url, admin_key)
         await _both(parts, settings, listening=listening, stop=stop)
 

@@ -6,15 +6,10 @@ from pathlib import Path
 
 from app.core.errors import OperatorError
 from app.core.principal import Scope
-from app.core.workspace import Limits, MlflowWorkspace, Workspace
 from app.services import keys
 from app.services.context import Context
 from app.settings import Settings
 from app.storage import keys as stored_keys
-from app.storage import workspaces
-
-# Operations at once in the workspace `local`, whose models run on this machine.
-LOCAL_OPERATIONS = 4
 
 
 def root_secrets(settings: Settings) -> list[str]:
@@ -35,27 +30,6 @@ def root_secrets(settings: Settings) -> list[str]:
             )
         _write_private(kept, secrets.token_urlsafe(32))
     return [kept.read_text().strip()]
-
-
-async def ensure_local_workspace(parts: Context, settings: Settings) -> None:
-    """Declare the workspace `local`: an MLflow store in the data directory."""
-    store = settings.mlflow_dir
-    (store / "artifacts").mkdir(parents=True, exist_ok=True)
-    now = parts.clock.now()
-    workspace = Workspace(
-        id=parts.ids.new("ws"),
-        name="local",
-        project="default",
-        identity=MlflowWorkspace(tracking_uri=f"sqlite:///{store}/mlflow.db"),
-        # Each operation may load a model: more at once would only be slower.
-        limits=Limits(concurrent_operations=LOCAL_OPERATIONS),
-        projects=None,
-        created_by="slipway serve",
-        created_at=now,
-        updated_at=now,
-    )
-    async with parts.database.transaction() as tx:
-        await workspaces.create(tx, workspace)
 
 
 def _write_private(path: Path, content: str) -> None:

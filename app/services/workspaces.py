@@ -1,5 +1,6 @@
 """Workspaces: who may deploy where, and from which MLflow store."""
 
+import asyncio
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from app.webhooks.addresses import Resolver, ensure_reachable_address
 # The workspace that `serve` declares by itself.
 LOCAL = "local"
 _DECLARED_BY = "slipway"
+_LOCAL_OPERATIONS = 4
 # More would be a list that nobody reads; the rest is found by GET /v1/deployments.
 _MOST_NAMED = 20
 
@@ -104,14 +106,20 @@ async def remove(context: Context, tx: Transaction, name: str) -> None:
 
 
 async def ensure_local(context: Context, directory: Path) -> None:
-    """Declare the workspace `local` over a store in `directory`, unless it stands."""
+    """Declare the workspace `local` over a store in `directory`, unless it stands.
+
+    Its artifacts belong into `directory/artifacts`, which is made.
+    """
+    artifacts = directory / "artifacts"
+    await asyncio.to_thread(artifacts.mkdir, parents=True, exist_ok=True)
     now = context.clock.now()
     declared = Workspace(
         id=context.ids.new("ws"),
         name=LOCAL,
         project="default",
         identity=MlflowWorkspace(tracking_uri=f"sqlite:///{directory / 'mlflow.db'}"),
-        limits=Limits(),
+        # Each may load a model on this machine: more at once would only be slower.
+        limits=Limits(concurrent_operations=_LOCAL_OPERATIONS),
         projects=None,
         created_by=_DECLARED_BY,
         created_at=now,

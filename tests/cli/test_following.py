@@ -2,11 +2,12 @@
 
 import json
 
+from app.core.failure import FailureCode
 from app.core.lifecycle import OperationState
 from tests.cli.running import Slipway
 from tests.cli.scripts import DEPLOY, accept
 from tests.cli.service import Answer, Service, Stream
-from tests.cli.views import events, operation
+from tests.cli.views import events, failure, operation
 
 
 def test_a_lost_connection_is_made_again_from_the_last_event_on(
@@ -73,7 +74,8 @@ def test_events_of_other_operations_are_not_told(
     service: Service, slipway: Slipway
 ) -> None:
     accept(service)
-    older = json.loads(json.dumps(events()).replace("op_1", "op_0"))
+    failed = events(OperationState.FAILED, error=failure(FailureCode.TARGET_FAILED))
+    older = json.loads(json.dumps(failed).replace("op_1", "op_0"))
     newer = [event | {"sequence": event["sequence"] + 4} for event in events()]
     service.script["GET /v1/deployments/dep_1/events"] = [
         Stream(events=[*older, *newer])
@@ -81,6 +83,7 @@ def test_events_of_other_operations_are_not_told(
 
     finished = slipway(*DEPLOY)
 
+    assert finished.status == 0
     assert finished.err.count("resolve") == 1
 
 
