@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from app.api.errors import MEDIA_TYPE, Problem, status_of
 from app.core.diff import option_effects
-from app.core.errors import all_errors
+from app.core.errors import AppError, all_errors
 from app.core.event import EVENT_TYPES
 from app.core.failure import FailureCode
 from app.core.lifecycle import DEPLOYMENT_MOVES, OPERATION_MOVES
@@ -69,11 +69,22 @@ def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     }
     document["x-error-codes"] = {
         kind.code: {"status": status_of(kind), "title": kind.title}
-        for kind in all_errors()
+        for kind in published_errors()
     }
     document["x-failure-codes"] = [str(code) for code in FailureCode]
     document["x-event-types"] = list(EVENT_TYPES)
     return document
+
+
+def published_errors() -> list[type[AppError]]:
+    """Return every error but those of a worker, which no request can meet.
+
+    Whether one is known depends on what the process has imported, and in `serve`
+    that is the worker too: the document must not differ by that.
+    """
+    return [
+        kind for kind in all_errors() if not kind.__module__.startswith("app.runner.")
+    ]
 
 
 def _add(schemas: dict[str, Any], kind: type[Any]) -> None:
