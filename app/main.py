@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
@@ -47,6 +48,8 @@ _QUEUES = {
     tasks.INTERACTIVE_QUEUE: 8,
 }
 _GRACEFUL_SHUTDOWN_SECONDS = 10
+
+_LOG = structlog.get_logger(__name__)
 
 # Told once, when `serve` accepts requests: its URL, and the admin key if just made.
 Announce = Callable[[str, str | None], None]
@@ -141,6 +144,7 @@ async def run_worker(
             targets=targets,
             installation_id=installation_id,
         )
+        _LOG.info("worker_starts", targets=sorted(targets), isolation=isolation_level())
         engine = Engine(
             url,
             _tasks(work, sender),
@@ -149,8 +153,7 @@ async def run_worker(
             settings=EngineSettings(),
             sole_worker=is_alone,
         )
-        local = [kind for kind in targets if kind == "local"]
-        watch = Watch(work, engine.lease, kinds=local)
+        watch = Watch(work, engine.lease, kinds=sorted({"local"} & targets.keys()))
         chores = [
             asyncio.create_task(watch.run(), name="watch"),
             asyncio.create_task(
@@ -276,9 +279,8 @@ async def _both(
 def _base_url(settings: Settings, listening: socket.socket) -> str:
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    port = listening.getsockname()[1]
     host = settings.host if _is_loopback(settings.host) else "127.0.0.1"
-    return f"http://{host}:{port}"
+    return f"http://{host}:{listening.getsockname()[1]}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -128,6 +128,7 @@ class FakeTarget:
         return Observation(
             phase=phase,
             raw_state=phase.value,
+            message="isolation: fake" if phase is ObservedPhase.READY else "",
             failure=broke if phase is ObservedPhase.FAILED else None,
             retry_after_seconds=self.pause_seconds,
         )

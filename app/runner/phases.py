@@ -57,6 +57,8 @@ class Phases:
         self._work = work
         self._ledger = ledger
         self._lease = lease
+        # What the target said when the revision was last seen up.
+        self._said_when_up = ""
 
     @property
     def target(self) -> Target:
@@ -123,9 +125,10 @@ class Phases:
         handle = await self._insist(self._apply)
         failpoints.reach("deploy.applied")
         await self._ledger.keep_handle(self._ledger.subject.revision.number, handle)
-        await self._wait_until_ready(handle)
+        self._said_when_up = await self._wait_until_ready(handle)
         await self._ledger.write(
-            OperationValues(), conditions=self._first_time(_provisioned())
+            OperationValues(),
+            conditions=self._first_time(_provisioned(self._said_when_up)),
         )
 
     async def verify(self) -> None:
@@ -183,7 +186,7 @@ class Phases:
                     traffic=(traffic,),
                 ),
                 conditions=[
-                    *_provisioned(),
+                    *_provisioned(self._said_when_up),
                     (ConditionType.SERVING, True, "TrafficShifted", ""),
                 ],
                 happened=[DeploymentTrafficChanged()],
@@ -195,13 +198,14 @@ class Phases:
         async with self._work.locks.held(subject.deployment.endpoint_key):
             return await self.target.apply(request, self._lease)
 
-    async def _wait_until_ready(self, handle: Handle) -> None:
+    async def _wait_until_ready(self, handle: Handle) -> str:
+        """Return what the target says of the revision once it is up."""
         pause, said = _FIRST_LOOK_SECONDS, ""
         while True:
             seen = await self._insist(partial(self.target.observe, handle))
             match seen.phase:
                 case ObservedPhase.READY:
-                    return
+                    return seen.message
                 case ObservedPhase.FAILED | ObservedPhase.UNREACHABLE:
                     raise OperationFailedError(did_not_come_up(seen))
                 case ObservedPhase.MISSING:
@@ -284,8 +288,8 @@ class Phases:
         raise AssertionError("the last try returns or raises")
 
 
-def _provisioned() -> list[ConditionTuple]:
+def _provisioned(message: str) -> list[ConditionTuple]:
     return [
-        (ConditionType.PROVISIONED, True, "Up", ""),
+        (ConditionType.PROVISIONED, True, "Up", message),
         (ConditionType.REACHABLE, True, "Answers", ""),
     ]

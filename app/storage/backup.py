@@ -29,7 +29,8 @@ WITH thing (catalog, id, namespace) AS (
         WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
     UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace FROM pg_proc
     UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace FROM pg_type
-        WHERE typtype IN ('d', 'e', 'r')
+        WHERE typtype IN ('d', 'e', 'r') OR typtype = 'c' AND EXISTS (
+            SELECT FROM pg_class WHERE pg_class.oid = typrelid AND relkind = 'c')
 )
 SELECT format('DROP %s IF EXISTS %s CASCADE;', object.type, object.identity)
 FROM thing

@@ -17,7 +17,7 @@ from app.core.target import (
 from app.targets import children
 from app.targets.child_log import last_error
 from app.targets.failures import model_load_failed, target_unavailable
-from app.targets.isolation import model_server_policy
+from app.targets.isolation import isolation_level, model_server_policy
 from app.targets.local_files import Launch, ServerFiles
 
 _MODEL_VARIABLE = "__pyfunc_model_path__"
@@ -103,7 +103,11 @@ class ScoringServer:
     async def observe(self) -> Observation:
         """Look at it once."""
         if await self._answers():
-            return Observation(phase=ObservedPhase.READY, raw_state="answering")
+            return Observation(
+                phase=ObservedPhase.READY,
+                raw_state="answering",
+                message=f"isolation: {isolation_level()}",
+            )
         ended = None if self.exit is None else self.exit.describe()
         if self._was_ready:
             return Observation(

@@ -50,6 +50,15 @@ async def test_a_first_deployment_goes_through_every_phase_and_serves(
     ]
 
 
+async def test_a_deployment_says_how_its_target_keeps_it_apart(
+    building: Building,
+) -> None:
+    deployment = await building.live()
+
+    said = {c.type.value: c.message for c in deployment.conditions}
+    assert said["Provisioned"] == "isolation: fake"
+
+
 async def test_a_second_revision_takes_over_and_the_first_one_goes(
     building: Building,
 ) -> None:

@@ -54,6 +54,23 @@ def test_a_real_database_comes_back_under_a_new_identity(
     assert query(database_url, "SELECT id FROM installation") == "original"
 
 
+def test_a_real_database_is_replaced_by_a_real_backup(
+    database_url: str, tmp_path: Path
+) -> None:
+    backup(database_url, tmp_path / "slipway.backup")
+    execute(database_url, "INSERT INTO queries VALUES ('q', 'p', 'c', now(), 'k', '')")
+
+    restore(
+        database_url,
+        tmp_path / "slipway.backup",
+        installation_id="copy",
+        replace=True,
+    )
+
+    assert is_current(database_url)
+    assert query(database_url, "SELECT count(*) FROM queries") == 0
+
+
 def test_a_backup_is_readable_by_its_owner_alone(backup_file: Path) -> None:
     assert backup_file.stat().st_mode & 0o777 == 0o600
     assert list(backup_file.parent.iterdir()) == [backup_file]
