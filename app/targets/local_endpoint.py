@@ -152,8 +152,9 @@ async def _exchange(client: _Streams, head: bytes, revision: Path) -> Problem | 
         return None if await _relay(server[0], client[1]) else GONE
     finally:
         body.cancel()
-        await asyncio.gather(body, return_exceptions=True)
+        # Before the wait: a second cancellation must not leave it open.
         server[1].close()
+        await asyncio.gather(body, return_exceptions=True)
 
 
 async def _send_body(

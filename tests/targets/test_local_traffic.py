@@ -102,7 +102,7 @@ async def test_the_address_stays_over_a_restart_of_the_service(
 async def test_an_address_that_somebody_else_has_taken_is_replaced(
     short_path: Path,
 ) -> None:
-    other = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    other = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     taken = other.sockets[0].getsockname()[1]
     async with other, running_target(short_path, FakeFetcher()) as target:
         handle = await target.apply(request(), LEASE)
