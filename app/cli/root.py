@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app.cli import client, demo, keys, processes
+from app.cli import client, demo, keys, processes, simulator
 from app.core.errors import AppError, OperatorError
 
 # A wrong setting or machine; 1 is for what was tried and failed.
@@ -25,6 +25,7 @@ def build() -> typer.Typer:
     processes.add_to(app)
     client.add_to(app)
     demo.add_to(app)
+    simulator.add_to(app)
     app.add_typer(keys.build(), name="keys")
     return app
 
