@@ -26,6 +26,27 @@ class FailureCode(StrEnum):
     TARGET_FAILED = "target_failed"
     TARGET_UNAVAILABLE = "target_unavailable"
     VERIFICATION_FAILED = "verification_failed"
+    CREDENTIAL_FAILED = "credential_failed"
+    SECRET_UNAVAILABLE = "secret_unavailable"  # noqa: S105 - a code
+    PERMISSION_DENIED = "permission_denied"
+    WORKSPACE_NOT_FOUND = "workspace_not_found"
+    RESOURCE_NOT_FOUND = "resource_not_found"
+    NAME_TAKEN_AT_TARGET = "name_taken_at_target"
+    TARGET_BUSY = "target_busy"
+    TARGET_NOT_READY = "target_not_ready"
+    THROTTLED = "throttled"
+    OPTIONS_REFUSED = "options_refused"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    OUT_OF_CAPACITY = "out_of_capacity"
+    UNSCHEDULABLE = "unschedulable"
+    CLUSTER_FAILED = "cluster_failed"
+    IMAGE_BUILD_FAILED = "image_build_failed"
+    IMAGE_PULL_FAILED = "image_pull_failed"
+    CONTAINER_CRASHED = "container_crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    TARGET_TIMED_OUT = "target_timed_out"
+    TARGET_CANCELED = "target_canceled"
+    AUTH_DISABLED = "auth_disabled"
     ROLLED_BACK = "rolled_back"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     DELETE_FAILED = "delete_failed"
@@ -68,7 +89,17 @@ class TargetError(AppError):
     code = "target_failed"
     title = "The target failed"
 
-    def __init__(self, failure: Failure, *, transient: bool = False) -> None:
-        super().__init__(failure.message, remedy=failure.remedy)
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        transient: bool = False,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(
+            failure.message,
+            remedy=failure.remedy,
+            retry_after_seconds=retry_after_seconds,
+        )
         self.failure = failure
         self.transient = transient
