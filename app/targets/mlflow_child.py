@@ -13,6 +13,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,11 @@ from app.core.failure import TargetError
 from app.targets.confined import restrict
 from app.targets.failures import model_not_found, store_unavailable
 from app.targets.isolation import mlflow_rules
+from app.targets.mlflow_azure import Azure, AzureSource, enter, sign_in
+from app.targets.mlflow_refusals import TRANSIENT_STATUSES
 from app.targets.model_files import ArtifactSource, Entry, LocalSource
 from app.targets.model_reader import ModelReader
+from app.targets.store_azure import AzureScope
 from app.targets.store_locations import StoreLocation
 from app.targets.store_operations import WRITES, StoreOperations
 from app.targets.store_wire import LONGEST_LINE, encode, encode_error
@@ -39,10 +44,8 @@ _READ_TIMEOUT_SECONDS = 30
 _SHORTEST_WRITE_SECONDS = 1.0
 
 _NOT_FOUND = 404
-_MISSING = frozenset(
-    {"NOT_FOUND", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-)
-_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, 499, 500, 502, 503, 504})
+_ABSENT = frozenset({"NOT_FOUND", "RESOURCE_DOES_NOT_EXIST"})
+_MISSING = _ABSENT | {"ENDPOINT_NOT_FOUND", "INVALID_PARAMETER_VALUE"}
 # MLflow reports this as an internal error; only an operator's hand mends it.
 _OLD_SCHEMA = "out-of-date database schema"
 
@@ -55,29 +58,41 @@ def main() -> None:
         os.fdopen(os.dup(descriptor), "wb", buffering=0) as answers,
     ):
         answers.write(encode({"result": {"mlflow": mlflow.__version__}}))
-        operations: StoreOperations | None = None
+        bound: _Bound | None = None
         while line := requests.readline(LONGEST_LINE):
             request = json.loads(line)
             try:
-                if operations is None:
-                    operations = _bind(request["arguments"], work)
+                if bound is None:
+                    bound = _bind(request["arguments"], work)
                     answers.write(encode({"result": {}}))
                 else:
-                    answers.write(_answer(operations, request))
+                    answers.write(_answer(bound, request))
             except TargetError as error:
                 answers.write(encode_error(error))
             except Exception as error:
                 _logger.info("store_operation_failed", exc_info=True)
                 is_write = request["operation"] in WRITES
-                answers.write(encode_error(_translate(error, is_write=is_write)))
+                azure = None if bound is None else bound.azure
+                answers.write(encode_error(_translate(error, azure, is_write=is_write)))
 
 
-def _bind(arguments: dict[str, Any], work: Path) -> StoreOperations:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Bound:
+    """The store that this process is for; `azure` where it is a workspace of Azure."""
+
+    operations: StoreOperations
+    azure: Azure | None
+
+
+def _bind(arguments: dict[str, Any], work: Path) -> _Bound:
     stores = [_location(fields) for fields in arguments["stores"]]
     directories = {one.directory for one in stores if one.directory is not None}
     ports = {one.origin[2] for one in stores if one.origin is not None}
+    network = arguments["network"]
+    ports.update(network.get("ports", ()))
     restrict(mlflow_rules(work, tuple(directories)), ports)
     _require_databases(stores)
+    azure = _enter_azure(stores[0], network, work)
     tracking_uri, registry_uri = stores[0].uri, stores[-1].uri
     # MLflow looks at the process-wide ones in places, whatever a client was given.
     mlflow.set_tracking_uri(tracking_uri)
@@ -86,7 +101,32 @@ def _bind(arguments: dict[str, Any], work: Path) -> StoreOperations:
     reader = ModelReader(
         client, stores=stores, open_source=_open_source, scratch=work / "tmp"
     )
-    return StoreOperations(client, reader)
+    operations = StoreOperations(
+        client,
+        reader,
+        has_name=partial(_has_name, client),
+        has_logged_models=azure is None,
+    )
+    return _Bound(operations=operations, azure=azure)
+
+
+def _enter_azure(
+    store: StoreLocation, network: dict[str, Any], work: Path
+) -> Azure | None:
+    if store.azure is None:
+        return None
+    enter(store.azure, network, work)
+    return sign_in(store.azure)
+
+
+def _has_name(client: MlflowClient, name: str) -> bool:
+    try:
+        client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
+        return False
+    return True
 
 
 def _require_databases(stores: list[StoreLocation]) -> None:
@@ -98,18 +138,21 @@ def _require_databases(stores: list[StoreLocation]) -> None:
 
 
 def _location(fields: dict[str, Any]) -> StoreLocation:
-    directory, origin = fields["directory"], fields["origin"]
+    directory, origin, azure = fields["directory"], fields["origin"], fields["azure"]
     return StoreLocation(
         uri=fields["uri"],
         directory=None if directory is None else Path(directory),
         origin=None if origin is None else (origin[0], origin[1], origin[2]),
+        azure=None if azure is None else AzureScope(**azure),
     )
 
 
-def _answer(operations: StoreOperations, request: dict[str, Any]) -> bytes:
+def _answer(bound: _Bound, request: dict[str, Any]) -> bytes:
     operation = request["operation"]
     os.environ[_TIMEOUT] = str(_timeout(operation, request["lease_until"]))
-    method: Callable[..., dict[str, Any]] = getattr(operations, operation)
+    if bound.azure is not None:
+        bound.azure.begin(request["token"])
+    method: Callable[..., dict[str, Any]] = getattr(bound.operations, operation)
     return encode({"result": method(**request["arguments"])})
 
 
@@ -123,20 +166,23 @@ def _timeout(operation: str, lease_until: float | None) -> int:
     return int(left)
 
 
-def _translate(error: Exception, *, is_write: bool) -> TargetError:
+def _translate(error: Exception, azure: Azure | None, *, is_write: bool) -> TargetError:
+    code = error.error_code if isinstance(error, MlflowException) else None
+    refusal = None if azure is None else azure.refusal(error, code=code)
+    if refusal is not None:
+        return refusal
     cause = f"{type(error).__name__}: {error}"
     match error:
         case MlflowException():
-            code = error.error_code
             if code in _MISSING and not is_write:
                 return model_not_found(error.message.removeprefix(f"{code}: "))
             status = error.get_http_status_code()  # type: ignore[no-untyped-call]
             is_old = _OLD_SCHEMA in str(error)
-            is_transient = status in _TRANSIENT_STATUSES and not is_old
+            is_transient = status in TRANSIENT_STATUSES and not is_old
             return store_unavailable(cause, transient=is_transient)
         case OSError():
             status = _http_status(error)
-            is_transient = status is None or status in _TRANSIENT_STATUSES
+            is_transient = status is None or status in TRANSIENT_STATUSES
             return store_unavailable(cause, transient=is_transient)
         case _:
             is_transient = type(error).__module__.startswith("sqlalchemy.")
@@ -174,6 +220,8 @@ class _RemoteSource:
 def _open_source(location: Path | str) -> ArtifactSource:
     if isinstance(location, Path):
         return LocalSource(location)
+    if location.startswith("azureml:"):
+        return AzureSource(location)
     return _RemoteSource(location)
 
 

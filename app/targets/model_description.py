@@ -14,6 +14,7 @@ from app.targets.model_files import check_relative_path
 DESCRIPTION_FILE = "MLmodel"
 LARGEST_DESCRIPTION = 1024 * 1024
 LARGEST_EXAMPLE = 1024 * 1024
+LARGEST_ENVIRONMENT = 256 * 1024
 
 # Where MLflow's flavors write paths that they join to the model's directory, beside
 # whatever ends like one. MLflow reads only the last part of `model_code_path`, and
@@ -43,6 +44,7 @@ class Description:
     mlflow_version: str | None
     has_signature: bool
     example_path: str | None
+    conda_path: str | None
     size_bytes: int | None
 
 
@@ -67,6 +69,7 @@ def read_description(text: str) -> Description:
         mlflow_version=_text(document, "mlflow_version"),
         has_signature=bool(document.get("signature")),
         example_path=_text(example, "serving_input_path"),
+        conda_path=_conda_path(function),
         size_bytes=_number(document.get("model_size_bytes")),
     )
 
@@ -132,6 +135,14 @@ def _names_a_path(key: str) -> bool:
     if key in _HARMLESS_KEYS:
         return False
     return key in _PATH_KEYS or key.endswith(_PATH_ENDINGS)
+
+
+def _conda_path(function: object) -> str | None:
+    """Return the conda file that a pyfunc names: MLflow 1 had a plain path there."""
+    environment = function.get("env") if isinstance(function, dict) else None
+    if isinstance(environment, dict):
+        return _text(environment, "conda")
+    return _text(function, "env")
 
 
 def _text(holder: object, key: str) -> str | None:

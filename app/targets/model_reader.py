@@ -11,6 +11,7 @@ from app.targets.failures import model_refused
 from app.targets.model_description import (
     DESCRIPTION_FILE,
     LARGEST_DESCRIPTION,
+    LARGEST_ENVIRONMENT,
     LARGEST_EXAMPLE,
     Description,
     read_description,
@@ -91,6 +92,13 @@ class ModelReader:
             return None
         data = self._read(source, path, LARGEST_EXAMPLE)
         return None if data is None else read_example(data)
+
+    def environment(self, source: ArtifactSource, path: str | None) -> str | None:
+        """Return the text of the conda file at `path`; None if it is not there."""
+        if path is None:
+            return None
+        data = self._read(source, path, LARGEST_ENVIRONMENT)
+        return None if data is None else data.decode(errors="replace")
 
     def _read(self, source: ArtifactSource, path: str, longest: int) -> bytes | None:
         """Return the file's bytes; None if it is missing or too long."""

@@ -9,23 +9,28 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.failure import TargetError
+from app.core.failure import FailureCode, TargetError
 from app.core.lease import Lease
 from app.targets import children
 from app.targets.child_log import ChildLog
 from app.targets.failures import store_unavailable
 from app.targets.isolation import mlflow_policy
 from app.targets.removal import remove_tree
+from app.targets.store_access import AzureAccess
 from app.targets.store_locations import StoreLocation
 from app.targets.store_wire import LONGEST_LINE, decode_answer, encode
+from app.targets.tokens import AccessToken
 
 Stores = tuple[StoreLocation, ...]
 """A workspace's tracking store and, where it is another, its registry."""
+
+_Window = tuple[float, float | None]
+"""How many seconds an answer may take, and when the lease ends that a write needs."""
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -50,7 +55,11 @@ _ENVIRONMENT = {
 
 
 class StoreChild:
-    """A running child; `stores` says which it is for, None for a spare one."""
+    """A running child; `stores` says which it is for, None for a spare one.
+
+    `access` is how whoever has it now reaches a workspace of Azure ML: each question
+    goes out with a token of its own, which is all that the child learns of it.
+    """
 
     def __init__(
         self, child: children.Child, *, channel: socket.socket, work: Path
@@ -61,6 +70,7 @@ class StoreChild:
         self._streams: _Streams | None = None
         self.work = work
         self.stores: Stores | None = None
+        self.access: AzureAccess | None = None
         self._is_whole = True
 
     @property
@@ -77,18 +87,16 @@ class StoreChild:
         """Tell a spare child which stores it is for, for the rest of its life."""
         fields = [asdict(store) for store in stores]
         described = json.loads(json.dumps(fields, default=str))
-        await self._exchange(
-            "bind", {"stores": described}, seconds=_BIND_SECONDS, lease_until=None
-        )
+        network = {} if self.access is None else self.access.network.fields()
+        arguments = {"stores": described, "network": network}
+        await self._exchange("bind", arguments, (_BIND_SECONDS, None), token=None)
         self.stores = stores
 
     async def ask(
         self, operation: str, arguments: Mapping[str, Any], *, seconds: float
     ) -> dict[str, Any]:
         """Return the answer to a question. Raises TargetError."""
-        return await self._exchange(
-            operation, arguments, seconds=seconds, lease_until=None
-        )
+        return await self._authorized(operation, arguments, lambda: (seconds, None))
 
     async def change(
         self, operation: str, arguments: Mapping[str, Any], *, lease: Lease
@@ -98,35 +106,62 @@ class StoreChild:
         Raises LeaseLostError before it or TargetError; after a transient one the
         change may have been made or not.
         """
-        lease.check()
-        # In this order: a pause between the two lines makes the deadline no later.
-        asked_at = time.monotonic()
-        left = lease.remaining_seconds()
-        return await self._exchange(
-            operation, arguments, seconds=left, lease_until=asked_at + left
-        )
+
+        def window() -> _Window:
+            lease.check()
+            # In this order: a pause between the lines makes the deadline no later.
+            asked_at = time.monotonic()
+            left = lease.remaining_seconds()
+            return left, asked_at + left
+
+        return await self._authorized(operation, arguments, window)
 
     async def end(self) -> None:
         """End the process and remove its files."""
         self._is_whole = False
-        await self._child.stop(0)
+        # Before the wait, which may be canceled: nothing else would close them.
+        self._child.kill()
         if self._streams is not None:
             self._streams[1].close()
         self._channel.close()
+        await self._child.wait()
         await asyncio.to_thread(remove_tree, self.work)
+
+    async def _authorized(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any],
+        window: Callable[[], _Window],
+    ) -> dict[str, Any]:
+        token = await self._token()
+        try:
+            return await self._exchange(operation, arguments, window(), token=token)
+        except TargetError as error:
+            is_token_refused = error.failure.code is FailureCode.CREDENTIAL_FAILED
+            if self.access is None or token is None or not is_token_refused:
+                raise
+            await self.access.forget(token)
+        # Nothing was done for the refused one, so a change is not made twice.
+        token = await self._token()
+        return await self._exchange(operation, arguments, window(), token=token)
+
+    async def _token(self) -> AccessToken | None:
+        return None if self.access is None else await self.access.token()
 
     async def _exchange(
         self,
         operation: str,
         arguments: Mapping[str, Any],
+        window: _Window,
         *,
-        seconds: float,
-        lease_until: float | None,
+        token: AccessToken | None,
     ) -> dict[str, Any]:
+        seconds, lease_until = window
         request = {
             "operation": operation,
             "arguments": dict(arguments),
             "lease_until": lease_until,
+            "token": None if token is None else asdict(token),
         }
         # Stays so if anything interrupts what follows.
         self._is_whole = False

@@ -20,6 +20,7 @@ from app.core.model_uri import (
     parse_model_uri,
 )
 from app.targets.failures import model_refused
+from app.targets.store_azure import AzureScope, check_azure_location
 
 _SQLITE = "sqlite:///"
 _FILE = re.compile(r"file:(//)?(?=/)")
@@ -38,12 +39,14 @@ class StoreLocation:
     """A store as it is used: `uri` for MLflow, and what a child needs to reach it.
 
     `directory` holds all that is the store's own, for one on this machine; `origin`
-    is scheme, host and port of one that is asked by HTTP.
+    is scheme, host and port of one that is asked by HTTP; `azure` is which workspace
+    of Azure ML it is.
     """
 
     uri: str
     directory: Path | None = None
     origin: tuple[str, str, int] | None = None
+    azure: AzureScope | None = None
 
 
 def check_store_uri(
@@ -76,21 +79,33 @@ def check_artifact_location(
 
     A FixedUri has to be looked up and checked again; a Path is a directory inside a
     store on this machine; a str is a location to be asked for by HTTP at the stores'
-    own origins. Raises TargetError (`model_refused`) for any other: another host, a
-    cloud's storage (that would use this machine's rights), a path that climbs.
+    own origins, or of the very workspace of Azure ML. Raises TargetError
+    (`model_refused`) for any other: another host, a cloud's storage (that would use
+    this machine's rights), a path that climbs.
     """
     try:
         return _read_location(location, stores)
     except _RefusedError as error:
         raise model_refused(
             f"its files lie where this store may not point: {error}",
-            remedy="Serve artifacts through the tracking server (mlflow server "
-            "--serve-artifacts), or keep them inside the store's own directory.",
+            remedy=_remedy(stores),
         ) from error
 
 
 class _RefusedError(ValueError):
     """Why a location is not used; its text becomes part of a sentence."""
+
+
+def _remedy(stores: Sequence[StoreLocation]) -> str:
+    if any(store.azure is not None for store in stores):
+        return (
+            "Register the model from a run of this workspace, or from a directory "
+            "that is uploaded to it."
+        )
+    return (
+        "Serve artifacts through the tracking server (mlflow server "
+        "--serve-artifacts), or keep them inside the store's own directory."
+    )
 
 
 def _read_http(uri: str) -> StoreLocation:
@@ -124,6 +139,8 @@ def _read_location(
             return _read_remote(location, _origin(_split(location)), stores)
         case "mlflow-artifacts":
             return _read_proxied(location, stores)
+        case "azureml":
+            return _read_azure(location, stores)
         case "file":
             return _read_path(_file_path(location), stores)
         case "":
@@ -167,6 +184,17 @@ def _read_proxied(location: str, stores: Sequence[StoreLocation]) -> str:
         raise _RefusedError("it has a query or a fragment")
     _refuse_climbing(parts.path)
     return location
+
+
+def _read_azure(location: str, stores: Sequence[StoreLocation]) -> str:
+    scopes = [store.azure for store in stores if store.azure is not None]
+    if not scopes:
+        raise _RefusedError("only a workspace of Azure ML keeps files there")
+    _refuse_climbing(location)
+    try:
+        return check_azure_location(location, scopes[0])
+    except ValueError as error:
+        raise _RefusedError(str(error)) from error
 
 
 def _read_path(path: Path, stores: Sequence[StoreLocation]) -> Path:

@@ -4,7 +4,7 @@ Methods take and return plain data: they are called over a pipe, in the child pr
 of `app.targets.mlflow_child`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from app.targets.failures import model_not_found
 from app.targets.model_files import FileLimits, copy_tree
 from app.targets.model_reader import ModelReader, StoreClient, join_location
 from app.targets.registration import OPERATION_TAG, SOURCE_TAG
+from app.targets.removal import remove_tree
+from app.targets.store_azure import files_of
 
 # The methods that change the store; they need a lease.
 WRITES = frozenset({"create_model", "create_version", "delete_version"})
@@ -25,11 +27,24 @@ Answer = dict[str, Any]
 
 
 class StoreOperations:
-    """One store, read and written through MLflow's client."""
+    """One store, read and written through MLflow's client.
 
-    def __init__(self, client: StoreClient, reader: ModelReader) -> None:
+    `has_name` tells whether a registered model exists; `has_logged_models` whether the
+    store knows those of MLflow 3, which a workspace of Azure ML does not.
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        reader: ModelReader,
+        *,
+        has_name: Callable[[str], bool],
+        has_logged_models: bool = True,
+    ) -> None:
         self._client = client
         self._reader = reader
+        self._has_name = has_name
+        self._has_logged_models = has_logged_models
 
     def locate_run_model(self, run_id: str, path: str) -> Answer:
         """Return the source under which a run's model is registered."""
@@ -37,13 +52,18 @@ class StoreOperations:
         source = join_location(run.info.artifact_uri, path)
         if self._reader.holds_model(source):
             return {"source": source, "run_id": run_id, "model_id": None}
-        model = self._logged_by(run, path)
+        model = self._logged_by(run, path) if self._has_logged_models else None
         if model is None:
             raise model_not_found(f"run {run_id} has no model at {path!r}")
         return self._located(model, run_id)
 
     def locate_logged_model(self, model_id: str) -> Answer:
         """Return the source under which a logged model is registered."""
+        if not self._has_logged_models:
+            raise model_not_found(
+                "a workspace of Azure ML has no logged models",
+                remedy="Name the model by its run: runs:/<run>/<path>.",
+            )
         model = self._client.get_logged_model(model_id)
         return self._located(model, model.source_run_id)
 
@@ -77,8 +97,8 @@ class StoreOperations:
 
     def has_model(self, name: str) -> Answer:
         """Return whether a registered model of that name exists."""
-        found = self._client.search_registered_models(f"name = {_quoted(name)}")
-        return {"exists": any(one.name == name for one in found)}
+        # Not by a search: MLflow adds a filter to it that not every server reads.
+        return {"exists": self._has_name(name)}
 
     def create_model(self, name: str) -> Answer:
         """Make a registered model without versions."""
@@ -122,6 +142,7 @@ class StoreOperations:
             has_signature=description.has_signature,
             example=self._reader.example(source, description.example_path),
             size_bytes=description.size_bytes,
+            conda_yaml=self._reader.environment(source, description.conda_path),
         )
         return asdict(facts)
 
@@ -130,6 +151,8 @@ class StoreOperations:
     ) -> Answer:
         """Copy a version's files to the new directory `into`."""
         limits = FileLimits(max_bytes=max_bytes, max_files=max_files)
+        # What a try before this one left that a refused token had ended.
+        remove_tree(Path(into))
         source = self._reader.open_version(name, version)
         self._reader.describe(source)
         size = copy_tree(source, Path(into), limits)
@@ -155,25 +178,27 @@ class StoreOperations:
         mine = [one for one in named if one.source_run_id == run_id]
         return max(mine, key=lambda one: steps.get(one.model_id, -1), default=None)
 
-    def _versions(self, name: str) -> Iterator[Any]:
-        """Yield the versions of a registered model, newest first."""
+    def _versions(self, name: str) -> list[Any]:
+        """Return the versions of a registered model, newest first."""
         found = self._paged(
             self._client.search_model_versions,
             filter_string=f"name = {_quoted(name)}",
-            order_by=["version_number DESC"],
             max_results=_PAGE,
         )
-        return (one for one in found if one.name == name)
+        # Sorted here: a server that ignores an order would name an old one "latest".
+        mine = [one for one in found if one.name == name]
+        return sorted(mine, key=lambda one: int(one.version), reverse=True)
 
     @staticmethod
-    def _paged(search: Callable[..., Any], **query: object) -> Iterator[Any]:
+    def _paged(search: Callable[..., Any], **query: object) -> list[Any]:
+        found: list[Any] = []
         token = None
         while True:
             page = search(**query, page_token=token)
-            yield from page
+            found.extend(page)
             token = page.token
             if not token:
-                return
+                return found
 
 
 def _ready(version: Any) -> Answer:  # noqa: ANN401
@@ -186,7 +211,8 @@ def _ready(version: Any) -> Answer:  # noqa: ANN401
 def _is_made_of(version: Any, uri: str, source: str, run_id: str | None) -> bool:  # noqa: ANN401
     if version.tags.get(SOURCE_TAG) == uri:
         return True
-    return version.source == source and (version.run_id or None) in {run_id, None}
+    is_same = files_of(version.source) == files_of(source)
+    return is_same and (version.run_id or None) in {run_id, None}
 
 
 def _quoted(name: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from app.core.failure import TargetError
 from app.targets.failures import store_unavailable
 from app.targets.removal import remove_tree
+from app.targets.store_access import AzureAccess
 from app.targets.store_child import StoreChild, Stores, launch
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class StorePool:
         self._numbers = itertools.count(1)
         # Each with what will end it; a spare child waits for ever.
         self._idle: dict[StoreChild, asyncio.TimerHandle | None] = {}
+        self._lent: dict[StoreChild, Stores] = {}
         self._count = 0
         self._changed = asyncio.Condition()
         self._refill_timer: asyncio.TimerHandle | None = None
@@ -75,9 +77,15 @@ class StorePool:
         self._refill()
 
     @asynccontextmanager
-    async def lend(self, stores: Stores) -> AsyncIterator[StoreChild]:
-        """Give the caller a child for `stores` to itself. Raises TargetError."""
+    async def lend(
+        self, stores: Stores, *, access: AzureAccess | None = None
+    ) -> AsyncIterator[StoreChild]:
+        """Give the caller a child for `stores` to itself. Raises TargetError.
+
+        `access` is how to reach them, where they are a workspace of Azure ML.
+        """
         child = await self._take(stores)
+        child.access = access
         try:
             if child.stores is None:
                 await child.bind(stores)
@@ -102,6 +110,7 @@ class StorePool:
             async with asyncio.timeout(self._settings.wait_seconds), self._changed:
                 while (child := self._find(stores)) is None:
                     await self._changed.wait()
+                self._lent[child] = stores
                 return child
         except TimeoutError as error:
             raise store_unavailable(
@@ -120,11 +129,20 @@ class StorePool:
             self._stop_timer(found[0])
             self._plan_refill()
             return found[0]
-        if self._count >= self._settings.max_children and self._idle:
+        if self._count >= self._settings.max_children and self._may_oust(stores):
             self._discard(next(iter(self._idle)))
         if self._count >= self._settings.max_children:
             return None
         return self._launch()
+
+    def _may_oust(self, stores: Stores) -> bool:
+        """Say whether an idle child of another store may be ended for `stores`.
+
+        Not for one that has its share at work: two stores in turn would otherwise end
+        each other's children, and each question would wait for an import.
+        """
+        at_work = sum(lent == stores for lent in self._lent.values())
+        return bool(self._idle) and at_work < max(1, self._settings.max_children // 2)
 
     def _launch(self) -> StoreChild:
         work = self._directory / str(next(self._numbers))
@@ -153,6 +171,7 @@ class StorePool:
             _logger.warning("spare_not_started", extra={"cause": error.failure.cause})
 
     def _put_back(self, child: StoreChild) -> None:
+        self._lent.pop(child, None)
         if child.is_usable and child.stores is not None and not self._is_closed:
             self._idle[child] = asyncio.get_running_loop().call_later(
                 self._settings.idle_seconds, self._discard, child

@@ -1,9 +1,11 @@
 """The lines of JSON between the service and a child that asks an MLflow store.
 
-A request is `{"operation", "arguments", "lease_until"}`, an answer `{"result"}` or
-`{"failure", "transient"}`; the first line that a child sends is the answer to nothing:
-it has started. `lease_until` is a moment of the machine's monotonic clock, which all
-of its processes share, so a request that was held up on its way is not good for longer.
+A request is `{"operation", "arguments", "lease_until", "token"}`, an answer
+`{"result"}` or `{"failure", "transient"}`; the first line that a child sends is the
+answer to nothing: it has started. `token` is the bearer token for a workspace of Azure
+ML, which is in no log and in no environment. `lease_until` is a moment of the machine's
+monotonic clock, which all of its processes share, so a request that was held up on its
+way is not good for longer.
 """
 
 import json

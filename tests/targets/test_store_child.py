@@ -13,6 +13,7 @@ from app.core.failure import FailureCode, TargetError
 from app.core.lease import LeaseLostError
 from app.targets.store_child import StoreChild, launch
 from app.targets.store_locations import StoreLocation
+from tests.connections import left_open
 from tests.fakes import FakeLease
 from tests.support import eventually
 from tests.targets.leases import LostLease
@@ -127,3 +128,16 @@ async def test_an_ended_child_leaves_no_files(tmp_path: Path) -> None:
 
     assert entries(tmp_path) == []
     assert not is_alive(child.pid)
+
+
+async def test_a_child_whose_end_is_canceled_leaves_no_connection_open(
+    child: StoreChild,
+) -> None:
+    await child.ask("version", {}, seconds=10)
+    ending = asyncio.create_task(child.end())
+    await asyncio.sleep(0)
+
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+
+    assert left_open() == []

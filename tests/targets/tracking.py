@@ -87,7 +87,8 @@ class Tracking:
             case "registered-models/search":
                 return {"registered_models": [{"name": one} for one in self.names]}
             case "registered-models/get":
-                return {"registered_model": {"name": fields["name"]}}
+                known = fields["name"] in self.names
+                return {"registered_model": {"name": fields["name"]}} if known else None
             case "registered-models/create":
                 self.names.add(fields["name"])
                 return {"registered_model": {"name": fields["name"]}}
