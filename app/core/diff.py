@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from app.core.option import Effect, Option
-from app.core.specs import DeploymentSpec, TargetOptions
+from app.core.cluster_spec import AnyClusterSpec
+from app.core.option import Effect, Option, literal_of
+from app.core.specs import AnyTargetOptions, DeploymentSpec
 
 _SEVERITY = {effect: rank for rank, effect in enumerate(Effect)}
 
@@ -29,6 +30,11 @@ def diff(old: DeploymentSpec, new: DeploymentSpec) -> tuple[FieldChange, ...]:
     return tuple(_changes(old, new, pointer="", inherited=Effect.NEW_REVISION))
 
 
+def cluster_diff(old: AnyClusterSpec, new: AnyClusterSpec) -> tuple[FieldChange, ...]:
+    """Return every field in which `new` differs from `old`, with its effect."""
+    return tuple(_changes(old, new, pointer="", inherited=Effect.RECREATE))
+
+
 def first_fields(spec: DeploymentSpec) -> tuple[FieldChange, ...]:
     """Return every field of a spec that nothing stood before, with its effect."""
     return tuple(
@@ -47,12 +53,18 @@ def strongest(changes: tuple[FieldChange, ...]) -> Effect | None:
 
 def option_effects() -> Mapping[str, Mapping[str, Effect]]:
     """Return the effect of every option of every target, by target kind."""
-    targets = get_args(TargetOptions) or (TargetOptions,)
+    targets = get_args(AnyTargetOptions)
     return {
-        get_args(get_type_hints(target)["kind"])[0]: dict(
-            _declared_effects(target, Effect.NEW_REVISION)
-        )
+        literal_of(target, "kind"): dict(_declared_effects(target, Effect.NEW_REVISION))
         for target in targets
+    }
+
+
+def cluster_effects() -> Mapping[str, Mapping[str, Effect]]:
+    """Return the effect of every option of a cluster, by mode."""
+    return {
+        literal_of(spec, "mode"): dict(_declared_effects(spec, Effect.RECREATE))
+        for spec in get_args(AnyClusterSpec)
     }
 
 

@@ -5,13 +5,16 @@ validation, the OpenAPI document and the `validate_only` diff are read from it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import annotated_types as at
 
-from app.core.option import Effect, Matches, Option, Strictly
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
+from app.core.errors import FieldProblem
+from app.core.option import Effect, Integer, Matches, Option, ToldApartBy
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"
 # MLflow refuses these in a registered model's name; the rest is our own bound.
@@ -19,8 +22,6 @@ REGISTERED_NAME_PATTERN = r"^[^/:@?#\s]{1,200}$"
 ENVIRONMENT_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 
 
-# A number sent as a string is a mistake that is better told than mended.
-Integer = Annotated[int, Strictly()]
 Text = Annotated[str, at.MaxLen(1024)]
 TagKey = Annotated[str, at.MinLen(1), at.MaxLen(256)]
 TagValue = Annotated[str, at.MaxLen(256)]
@@ -78,9 +79,14 @@ class LocalOptions:
         Option("How long loading the model may take.", Effect.IN_PLACE),
     ] = 120
 
+    def problems(self) -> Iterator[FieldProblem]:
+        """Yield what is wrong between its fields, by pointer below the target."""
+        yield from ()
+
 
 # A new target adds its options here; `kind` tells them apart.
-TargetOptions = LocalOptions
+AnyTargetOptions = LocalOptions | AciOptions | AksOptions
+TargetOptions = Annotated[AnyTargetOptions, ToldApartBy("kind")]
 
 
 # How much a revision must prove before callers reach it.

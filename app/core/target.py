@@ -6,15 +6,16 @@ runner asks `isinstance` for an ability and answers `not_supported` where it lac
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from typing_extensions import TypeAliasType
 
 from app.core.failure import Failure
 from app.core.lease import Lease
 from app.core.model_uri import ModelUri
-from app.core.specs import TargetOptions
+from app.core.specs import AnyTargetOptions
 from app.core.workspace import Workspace
 
 # A named alias: a plain one could not refer to itself where types are read at run time.
@@ -26,6 +27,12 @@ JsonValue = TypeAliasType(
 # What a target needs to find its revision again: JSON of its own making, stored as
 # it is and handed back unread.
 Handle = dict[str, JsonValue]
+
+
+def azure_name(handle: Handle) -> str | None:
+    """Return what the thing behind `handle` is called at Azure; None elsewhere."""
+    name = handle.get("azure_name")
+    return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +59,8 @@ class ResolvedModel:
 class ModelFacts:
     """What a version's own files say; nothing of it was executed to learn it.
 
-    `example` is the JSON body that the model's author recorded for scoring, if any.
+    `example` is the JSON body that the model's author recorded for scoring, if any;
+    `conda_yaml` the text of the conda environment that the model names, if it is there.
     """
 
     flavors: tuple[str, ...]
@@ -61,6 +69,7 @@ class ModelFacts:
     has_signature: bool
     example: str | None
     size_bytes: int | None
+    conda_yaml: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +112,10 @@ class ApplyRequest:
 
     `endpoint` is the deployment's endpoint key, the one that `shift` is given.
     `slot` names it at the target and stays the same for revisions that differ only
-    in fields with the effect in_place. `handle` is what an earlier try recorded.
+    in fields with the effect in_place. `handle` is what an earlier try recorded, or
+    what adopting the deployment did.
+    `properties` are told to the target once and stay. `secrets` holds, by the name of
+    the option, what its secrets stand for just now.
     """
 
     workspace: Workspace
@@ -111,11 +123,13 @@ class ApplyRequest:
     endpoint: str
     slot: str
     mark: Mark
-    options: TargetOptions
+    options: AnyTargetOptions
     model: ResolvedModel
     tags: Mapping[str, str]
+    properties: Mapping[str, str]
     description: str
     handle: Handle | None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ObservedPhase(StrEnum):
@@ -192,11 +206,15 @@ class SupportsTraffic(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invocation:
-    """A scoring request for one revision, whether it has traffic or not."""
+    """A scoring request for one revision, whether it has traffic or not.
+
+    `authorization` is the header that its endpoint asks for; never logged.
+    """
 
     body: bytes
     content_type: str = "application/json"
     timeout_seconds: float = 60.0
+    authorization: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,4 +243,56 @@ class SupportsLogs(Protocol):
 
     async def logs(self, handle: Handle, *, source: str, tail: int) -> list[str]:
         """Return the last `tail` lines, oldest first; empty if there are none."""
+        ...
+
+
+@runtime_checkable
+class ChangesInPlace(Protocol):
+    """A target where all revisions of a deployment are one thing, changed in place.
+
+    Its handles are equal for all of them. A revision is taken away by applying the one
+    before it, and deleted only with the deployment.
+    """
+
+    changes_in_place: ClassVar[Literal[True]]
+
+
+class KeyName(StrEnum):
+    """Which of an endpoint's two keys."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class ScoringKeys:
+    """The two keys of an endpoint, either of which is good."""
+
+    primary: str
+    secondary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class ScoringToken:
+    """A token for scoring, and when it ends and is best replaced."""
+
+    value: str
+    expires_at: datetime
+    refresh_after: datetime | None
+
+
+@runtime_checkable
+class SupportsKeys(Protocol):
+    """A target whose endpoints ask their callers for a key or a token."""
+
+    async def keys(self, handle: Handle) -> ScoringKeys:
+        """Return both keys. Raises TargetError: `auth_disabled` if there are none."""
+        ...
+
+    async def regenerate_key(self, handle: Handle, name: KeyName, lease: Lease) -> None:
+        """Replace one key by one that Azure makes. Raises TargetError."""
+        ...
+
+    async def scoring_token(self, handle: Handle) -> ScoringToken:
+        """Return a token. Raises TargetError: `auth_disabled` if there are none."""
         ...

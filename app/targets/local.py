@@ -7,7 +7,7 @@ restart `observe` finds nothing, so that `apply` brings them back from their fil
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from app.core.clock import Clock
 from app.core.lease import Lease
+from app.core.specs import LocalOptions
 from app.core.target import (
     ApplyRequest,
     Exposure,
@@ -27,11 +28,11 @@ from app.core.target import (
     ResolvedModel,
 )
 from app.core.workspace import Workspace
-from app.settings import Settings
 from app.targets.failures import target_unavailable
 from app.targets.local_endpoint import LocalEndpoint
 from app.targets.local_files import SCORING_SERVER, Launch, ServerFiles
 from app.targets.local_server import ScoringServer
+from app.targets.parts import TargetParts
 from app.targets.sockets import socket_directory
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -180,8 +181,7 @@ class LocalTarget:
 
     async def _model(self, name: str, request: ApplyRequest) -> Path:
         """Return the directory with the model's files, which no process changes."""
-        identity = request.workspace.identity
-        source = f"{identity.tracking_uri} {request.model.uri}"
+        source = f"{request.workspace.id} {request.model.uri}"
         digest = hashlib.sha256(source.encode()).hexdigest()[:16]
         home = self._files(name).home
         model = home / f"model-{digest}"
@@ -198,11 +198,14 @@ class LocalTarget:
     async def _start(
         self, name: str, request: ApplyRequest, model: Path
     ) -> ScoringServer:
+        options = request.options
+        if not isinstance(options, LocalOptions):
+            raise TypeError(f"options of target {options.kind} given to target local")
         launch = Launch(
             model=model,
             command=self._command,
-            environment=request.options.environment_variables,
-            startup_timeout_seconds=request.options.startup_timeout_seconds,
+            environment=options.environment_variables,
+            startup_timeout_seconds=options.startup_timeout_seconds,
         )
         return await ScoringServer.start(self._files(name), launch, clock=self._clock)
 
@@ -216,16 +219,15 @@ class LocalTarget:
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings, *, store: ModelFetcher, clock: Clock
-) -> AsyncIterator[LocalTarget | None]:
-    """Yield the target, None where it is off; its processes end with the block."""
-    if not settings.local_enabled:
-        yield None
+async def opened(parts: TargetParts) -> AsyncIterator[Sequence[LocalTarget]]:
+    """Yield the target, nothing where it is off; its processes end with the block."""
+    if not parts.settings.local_enabled:
+        yield ()
         return
-    target = LocalTarget(settings.data_dir / "local", fetcher=store, clock=clock)
+    directory = parts.settings.data_dir / "local"
+    target = LocalTarget(directory, fetcher=parts.store, clock=parts.clock)
     try:
-        yield target
+        yield (target,)
     finally:
         await target.shut_down()
 

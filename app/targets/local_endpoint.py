@@ -79,7 +79,7 @@ class LocalEndpoint:
         """Stop listening, and break off what is still being forwarded."""
         self._is_closed = True
         if self._server is not None:
-            self._server.close()
+            await _stop(self._server)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -139,6 +139,18 @@ class LocalEndpoint:
             if not self._in_flight[revision]:
                 del self._in_flight[revision]
             self._finished.set()
+
+
+async def _stop(server: asyncio.Server) -> None:
+    # asyncio leaves a connection to the garbage collector if the server is closed
+    # between its acceptance and its transport: that takes one turn of the loop.
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        loop.remove_reader(listening.fileno())
+    try:
+        await asyncio.sleep(0)
+    finally:
+        server.close()
 
 
 async def _exchange(client: _Streams, head: bytes, revision: Path) -> Problem | None:

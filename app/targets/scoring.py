@@ -63,6 +63,8 @@ class HttpScorer:
         self, client: httpx.AsyncClient, uri: str, call: Invocation
     ) -> InvocationResult:
         headers = {"content-type": call.content_type}
+        if call.authorization is not None:
+            headers["authorization"] = call.authorization
         async with client.stream(
             "POST", uri, content=call.body, headers=headers
         ) as response:

@@ -9,23 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.lifecycle import (
+    CLUSTER_MOVES,
     DEPLOYMENT_MOVES,
     OPERATION_MOVES,
+    ClusterState,
     DeploymentState,
     IllegalMoveError,
     OperationState,
+    check_cluster_move,
     check_deployment_move,
     check_operation_move,
 )
 
-_State = TypeVar("_State", DeploymentState, OperationState)
+_State = TypeVar("_State", DeploymentState, ClusterState, OperationState)
 
 DEPLOYMENT_WALK = st.lists(st.sampled_from(DeploymentState), max_size=30)
+_STANDS = frozenset({ClusterState.LIVE, ClusterState.UPDATING})
+CLUSTER_WALK = st.lists(st.sampled_from(ClusterState), max_size=30)
 OPERATION_WALK = st.lists(st.sampled_from(OperationState), max_size=30)
 
 
 def test_every_state_has_a_row_in_its_table() -> None:
     assert set(DEPLOYMENT_MOVES) == set(DeploymentState)
+    assert set(CLUSTER_MOVES) == set(ClusterState)
     assert set(OPERATION_MOVES) == set(OperationState)
 
 
@@ -93,6 +99,54 @@ def test_a_move_that_the_table_lacks_is_refused(
 ) -> None:
     with pytest.raises(IllegalMoveError):
         check_deployment_move(old, new)
+
+
+def test_every_cluster_can_reach_deleted() -> None:
+    for start in ClusterState:
+        reached, frontier = {start}, [start]
+        while frontier:
+            following = CLUSTER_MOVES[frontier.pop()] - reached
+            reached |= following
+            frontier.extend(following)
+
+        assert ClusterState.DELETED in reached
+
+
+@given(CLUSTER_WALK)
+def test_a_cluster_is_deleted_only_after_deleting_and_then_for_ever(
+    walk: list[ClusterState],
+) -> None:
+    path = _walked(ClusterState.PENDING, walk, check_cluster_move)
+
+    assert ClusterState.DELETED not in path[:-1]
+    if path[-1] is ClusterState.DELETED:
+        assert path[-2] is ClusterState.DELETING
+
+
+@given(CLUSTER_WALK)
+def test_a_live_cluster_fails_only_while_it_is_being_deleted(
+    walk: list[ClusterState],
+) -> None:
+    path = _walked(ClusterState.LIVE, walk, check_cluster_move)
+
+    first = [state for state in path if state not in _STANDS]
+    assert not first or first[0] is ClusterState.DELETING
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (old, new)
+        for old in ClusterState
+        for new in ClusterState
+        if new is not old and new not in CLUSTER_MOVES[old]
+    ],
+)
+def test_a_cluster_s_move_that_the_table_lacks_is_refused(
+    old: ClusterState, new: ClusterState
+) -> None:
+    with pytest.raises(IllegalMoveError):
+        check_cluster_move(old, new)
 
 
 def _walked(

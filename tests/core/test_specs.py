@@ -91,13 +91,18 @@ def test_a_rollback_changes_nothing_that_needs_a_new_revision_of_the_past(
 
 
 def test_every_option_of_every_target_declares_its_effect() -> None:
-    assert option_effects() == {
-        "local": {
-            "kind": Effect.NEW_REVISION,
-            "environment_variables": Effect.NEW_REVISION,
-            "startup_timeout_seconds": Effect.IN_PLACE,
-        }
+    effects = option_effects()
+
+    assert effects["local"] == {
+        "kind": Effect.NEW_REVISION,
+        "environment_variables": Effect.NEW_REVISION,
+        "startup_timeout_seconds": Effect.IN_PLACE,
     }
+    assert effects["aci"]["cpu_cores"] is Effect.RECREATE
+    assert effects["aci"]["auth_enabled"] is Effect.IN_PLACE
+    assert effects["aks"]["namespace"] is Effect.RECREATE
+    assert effects["aks"]["num_replicas"] is Effect.IN_PLACE
+    assert effects["aks"]["period_seconds"] is Effect.NEW_REVISION
 
 
 @pytest.mark.parametrize("key", ["slipway.operation", "Slipway.x", "slipway:y"])

@@ -95,6 +95,7 @@ def request(
         options=LocalOptions(kind="local", **options),
         model=ResolvedModel(name="m", version=version, uri=f"models:/m/{version}"),
         tags={},
+        properties={},
         description="",
         handle=None,
     )

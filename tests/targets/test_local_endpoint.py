@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.targets.local_endpoint import LocalEndpoint
 from app.targets.local_http import LONGEST_HEAD, Problem, rewrite_head
+from tests.connections import Handler, accepting, left_open
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _REQUEST = b"POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -31,15 +33,7 @@ async def endpoint(**options: float) -> AsyncIterator[LocalEndpoint]:
 
 @asynccontextmanager
 async def server(path: Path, handler: Handler) -> AsyncIterator[Path]:
-    async def handle(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    async with await asyncio.start_unix_server(handle, path):
+    async with accepting(handler, partial(asyncio.start_unix_server, path=path)):
         yield path
 
 
@@ -226,6 +220,30 @@ async def test_closing_breaks_off_what_is_still_being_forwarded(
         await opened.close()
 
         assert await sent == b""
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+async def test_closing_leaves_no_connection_open_however_far_it_had_come(
+    short_path: Path, *, has_ended: bool
+) -> None:
+    async def hanging(
+        reader: asyncio.StreamReader, _writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+
+    async with server(short_path / "s", hanging) as path:
+        for steps in range(15):
+            async with endpoint() as opened:
+                opened.shift(path)
+                with socket.create_connection(("127.0.0.1", opened.port)) as client:
+                    client.sendall(_REQUEST)
+                    if has_ended:
+                        client.shutdown(socket.SHUT_WR)
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+                    await opened.close()
+
+    assert left_open() == []
 
 
 @pytest.mark.parametrize(

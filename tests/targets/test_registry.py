@@ -4,16 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.core.clock import Clock, SystemClock
-from app.core.target import SupportsTraffic
+from app.core.clock import SystemClock
+from app.core.errors import NotFoundError
+from app.core.target import ChangesInPlace, SupportsTraffic
+from app.core.workspace import Workspace
 from app.settings import Settings
 from app.targets import registry
 
+_AT_AZURE = {"aci", "aks"}
 
-class Parts:
-    """What the composition root hands over."""
 
-    clock: Clock = SystemClock()
+async def _no_workspace(workspace_id: str) -> Workspace:
+    raise NotFoundError(f"There is no workspace {workspace_id}.")
 
 
 def _settings(directory: Path, *, local_enabled: bool) -> Settings:
@@ -23,18 +25,23 @@ def _settings(directory: Path, *, local_enabled: bool) -> Settings:
 async def test_what_is_turned_on_is_opened_by_its_kind(tmp_path: Path) -> None:
     settings = _settings(tmp_path, local_enabled=True)
 
-    async with registry.opened(Parts(), settings) as (store, targets):
-        assert set(targets) == {"local"}
-        assert targets["local"].kind == "local"
-        assert isinstance(targets["local"], SupportsTraffic)
-        assert hasattr(store, "resolve")
+    async with registry.opened(
+        settings, clock=SystemClock(), find_workspace=_no_workspace
+    ) as opened:
+        assert set(opened.targets) == {"local"} | _AT_AZURE
+        assert all(kind == target.kind for kind, target in opened.targets.items())
+        assert isinstance(opened.targets["local"], SupportsTraffic)
+        assert all(isinstance(opened.targets[k], ChangesInPlace) for k in _AT_AZURE)
+        assert hasattr(opened.store, "resolve")
 
 
 async def test_what_is_turned_off_is_left_out(tmp_path: Path) -> None:
     settings = _settings(tmp_path, local_enabled=False)
 
-    async with registry.opened(Parts(), settings) as (_, targets):
-        assert targets == {}
+    async with registry.opened(
+        settings, clock=SystemClock(), find_workspace=_no_workspace
+    ) as opened:
+        assert set(opened.targets) == _AT_AZURE
 
 
 def test_naming_the_targets_loads_none_of_them() -> None:

@@ -1,29 +1,22 @@
 """Forwarding to scoring addresses, against real servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
 from app.core.errors import UpstreamError
 from app.core.target import Invocation
 from app.targets.scoring import HttpScorer
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.connections import Handler, accepting
 
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    async def handle(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+    listen = partial(asyncio.start_server, host="127.0.0.1", port=0)
+    async with accepting(handler, listen) as server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/invocations"
 
