@@ -5,7 +5,7 @@ from sqlalchemy import create_engine, pool
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from app.storage.column_types import Xid8
-from app.storage.tables import METADATA
+from app.storage.webhook_tables import WEBHOOKS
 
 # Reflection must know the type, or each comparison warns of it.
 ischema_names["xid8"] = Xid8
@@ -21,7 +21,8 @@ def _run() -> None:
     with engine.connect() as connection:
         context.configure(
             connection=connection,
-            target_metadata=METADATA,
+            # One collection holds them all.
+            target_metadata=WEBHOOKS.metadata,
             include_name=_is_ours,
             transaction_per_migration=True,
         )

@@ -81,7 +81,7 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """One change in progress or ended; a terminal one never changes again.
+    """One change of a deployment or a cluster; a terminal one never changes again.
 
     `epoch` counts the workers that took it up: every write of a worker names the
     epoch it started with. `previous_revision` is what served when it was accepted.
@@ -90,7 +90,7 @@ class Operation:
 
     id: str
     project: str
-    deployment_id: str
+    deployment_id: str | None
     workspace_id: str
     endpoint_key: str
     kind: OperationKind
@@ -112,3 +112,9 @@ class Operation:
     created_at: datetime
     request_id: str | None = None
     checkpoint: Mapping[str, str] = field(default_factory=dict)
+    cluster_id: str | None = None
+
+    @property
+    def subject_id(self) -> str:
+        """Return the id of the deployment, or else the cluster, that it changes."""
+        return self.deployment_id or self.cluster_id or ""

@@ -111,6 +111,74 @@ class DeploymentDeleted(EventType):
     ends_operation = True
 
 
+class ClusterAccepted(EventType):
+    """A cluster, or a change of one, was accepted; a worker will take it up."""
+
+    name = "cluster.accepted"
+    subject = "cluster"
+
+
+class ClusterStarted(EventType):
+    """A worker took the operation up, for the first time or after a crash."""
+
+    name = "cluster.started"
+    subject = "cluster"
+
+
+class ClusterProgress(EventType):
+    """Azure went on; `data.detail` says with what."""
+
+    name = "cluster.progress"
+    subject = "cluster"
+
+
+class ClusterLive(EventType):
+    """The cluster was created or attached, and can be deployed to."""
+
+    name = "cluster.live"
+    subject = "cluster"
+    ends_operation = True
+
+
+class ClusterUpdated(EventType):
+    """A change of a live cluster succeeded."""
+
+    name = "cluster.updated"
+    subject = "cluster"
+    ends_operation = True
+
+
+class ClusterFailed(EventType):
+    """The operation failed; `data.operation.error` says why and what mends it."""
+
+    name = "cluster.failed"
+    subject = "cluster"
+    ends_operation = True
+
+
+class ClusterCanceled(EventType):
+    """The operation was canceled, and what it had made is gone."""
+
+    name = "cluster.canceled"
+    subject = "cluster"
+    ends_operation = True
+
+
+class ClusterDeleting(EventType):
+    """A delete or a detach was accepted; whatever else ran is being canceled."""
+
+    name = "cluster.deleting"
+    subject = "cluster"
+
+
+class ClusterDeleted(EventType):
+    """Azure confirmed that the workspace has it no more; the name is free."""
+
+    name = "cluster.deleted"
+    subject = "cluster"
+    ends_operation = True
+
+
 class WebhookDisabled(EventType):
     """A webhook was switched off; the reason stands in `data.webhook`."""
 

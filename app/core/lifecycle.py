@@ -1,4 +1,4 @@
-"""Every state that a deployment or an operation can be in, and every allowed move.
+"""Every state of deployments, clusters and operations, and every allowed move.
 
 Nothing else decides whether a move is legal: the storage layer asks `check_move`
 before it writes a state, and the OpenAPI document publishes these tables.
@@ -45,6 +45,31 @@ class OperationKind(StrEnum):
     UPDATE = "update"
     ROLLBACK = "rollback"
     DELETE = "delete"
+    REGENERATE = "regenerate"
+    ADOPT = "adopt"
+    CLUSTER_CREATE = "cluster_create"
+    CLUSTER_ATTACH = "cluster_attach"
+    CLUSTER_UPDATE = "cluster_update"
+    CLUSTER_DELETE = "cluster_delete"
+    CLUSTER_DETACH = "cluster_detach"
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether it takes its subject away, and goes before whatever else waits."""
+        return self in {self.DELETE, self.CLUSTER_DELETE, self.CLUSTER_DETACH}
+
+
+class ClusterState(StrEnum):
+    """Whether a cluster can be deployed to."""
+
+    PENDING = "pending"
+    CREATING = "creating"
+    LIVE = "live"
+    UPDATING = "updating"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    DELETING = "deleting"
+    DELETED = "deleted"
 
 
 class Phase(StrEnum):
@@ -60,6 +85,7 @@ class Phase(StrEnum):
 
 
 _D = DeploymentState
+_C = ClusterState
 _O = OperationState
 
 DEPLOYMENT_MOVES: Mapping[DeploymentState, frozenset[DeploymentState]] = {
@@ -74,6 +100,19 @@ DEPLOYMENT_MOVES: Mapping[DeploymentState, frozenset[DeploymentState]] = {
     _D.CANCELED: frozenset({_D.PENDING, _D.DELETING}),
     _D.DELETING: frozenset({_D.DELETED, _D.FAILED}),
     _D.DELETED: frozenset(),
+}
+
+CLUSTER_MOVES: Mapping[ClusterState, frozenset[ClusterState]] = {
+    _C.PENDING: frozenset({_C.CREATING, _C.FAILED, _C.CANCELED, _C.DELETING}),
+    # Created or attached: Azure calls both so.
+    _C.CREATING: frozenset({_C.LIVE, _C.FAILED, _C.CANCELED, _C.DELETING}),
+    _C.LIVE: frozenset({_C.UPDATING, _C.DELETING}),
+    # A change that failed or was canceled ends in live: the cluster stands.
+    _C.UPDATING: frozenset({_C.LIVE, _C.DELETING}),
+    _C.FAILED: frozenset({_C.PENDING, _C.DELETING}),
+    _C.CANCELED: frozenset({_C.PENDING, _C.DELETING}),
+    _C.DELETING: frozenset({_C.DELETED, _C.FAILED}),
+    _C.DELETED: frozenset(),
 }
 
 OPERATION_MOVES: Mapping[OperationState, frozenset[OperationState]] = {
@@ -98,6 +137,12 @@ def check_deployment_move(old: DeploymentState, new: DeploymentState) -> None:
     """Raise IllegalMoveError unless `old` may become `new`; staying is allowed."""
     if old != new and new not in DEPLOYMENT_MOVES[old]:
         raise IllegalMoveError(f"a deployment cannot go from {old} to {new}")
+
+
+def check_cluster_move(old: ClusterState, new: ClusterState) -> None:
+    """Raise IllegalMoveError unless `old` may become `new`; staying is allowed."""
+    if old != new and new not in CLUSTER_MOVES[old]:
+        raise IllegalMoveError(f"a cluster cannot go from {old} to {new}")
 
 
 def check_operation_move(old: OperationState, new: OperationState) -> None:

@@ -70,7 +70,8 @@ class OperationView:
 
     id: str
     kind: OperationKind
-    deployment: str
+    deployment: str | None
+    cluster: str | None = None
     project: str
     state: OperationState
     phase: Phase | None
@@ -179,6 +180,7 @@ def view_operation(operation: Operation, *, base_url: str) -> OperationView:
         id=operation.id,
         kind=operation.kind,
         deployment=operation.deployment_id,
+        cluster=operation.cluster_id,
         project=operation.project,
         state=operation.state,
         phase=operation.phase,
@@ -193,11 +195,17 @@ def view_operation(operation: Operation, *, base_url: str) -> OperationView:
         created_at=operation.created_at,
         links={
             "self": own,
-            "deployment": f"{base_url}/v1/deployments/{operation.deployment_id}",
+            **_subject_link(operation, base_url),
             "cancel": f"{own}/cancel",
             "retry": f"{own}/retry",
         },
     )
+
+
+def _subject_link(operation: Operation, base_url: str) -> Mapping[str, str]:
+    if operation.deployment_id is None:
+        return {"cluster": f"{base_url}/v1/clusters/{operation.cluster_id}"}
+    return {"deployment": f"{base_url}/v1/deployments/{operation.deployment_id}"}
 
 
 def view_revision(revision: Revision, *, serving: int | None) -> RevisionView:
