@@ -16,37 +16,19 @@ from typing_extensions import override
 from app.api.app import create_app
 from app.core.clock import RandomIds, SystemClock
 from app.core.errors import OperatorError
-from app.runner.deliveries import DeliveryRunner
-from app.runner.engine import Engine
-from app.runner.housekeeping import Housekeeping
-from app.runner.operations import OperationRunner
-from app.runner.queries import QueryRunner
-from app.runner.running import TaskDefinition
-from app.runner.timing import EngineSettings
-from app.runner.watch import Watch
-from app.runner.work import Work
-from app.services import first_start, tasks, workspaces
+from app.runner.worker import run_worker
+from app.services import first_start, workspaces
 from app.services.context import Context
 from app.settings import Settings
-from app.storage import installation, migrations
+from app.storage import migrations
 from app.storage.cipher import Cipher
 from app.storage.database import Database
 from app.storage.notifications import Listener
 from app.storage.opening import data_directory, database_url
-from app.targets import registry
 from app.targets.isolation import isolation_level, protect_this_process
 from app.targets.scoring import HttpScorer
 from app.webhooks.addresses import AddressPolicy
-from app.webhooks.resolver import SystemResolver
-from app.webhooks.sender import Sender
 
-# How many jobs of each queue one worker runs at once. Operations wait in memory,
-# attempts wait for receivers, and a query is answered while somebody waits.
-_QUEUES = {
-    tasks.OPERATIONS_QUEUE: 5000,
-    tasks.DELIVERIES_QUEUE: 64,
-    tasks.INTERACTIVE_QUEUE: 8,
-}
 _GRACEFUL_SHUTDOWN_SECONDS = 10
 
 _LOG = structlog.get_logger(__name__)
@@ -72,6 +54,8 @@ async def context(settings: Settings, url: str) -> AsyncIterator[Context]:
                 base_url=settings.base_url(),
                 local_stores=tuple(str(path) for path in settings.local_stores),
                 local_enabled=bool(settings.local_enabled),
+                credentials=settings.credential_declarations,
+                declared_secrets=settings.secret_declarations,
             )
     finally:
         await database.close()
@@ -123,82 +107,6 @@ async def run_api(
             stopped.cancel()
 
 
-async def run_worker(
-    parts: Context, settings: Settings, *, stop: asyncio.Event, is_alone: bool
-) -> None:
-    """Do the work of every queue until `stop` is set, then hand back what runs.
-
-    `is_alone` says that no other worker can be alive (the data directory's lock
-    proves it), so that what a crashed one left is taken over at once.
-    """
-    url = parts.database.url
-    async with (
-        _sender(parts, settings) as sender,
-        registry.opened(parts, settings) as (store, targets),
-    ):
-        async with parts.database.reading() as connection:
-            installation_id = await installation.get_id(connection)
-        work = Work(
-            context=parts,
-            store=store,
-            targets=targets,
-            installation_id=installation_id,
-        )
-        _LOG.info("worker_starts", targets=sorted(targets), isolation=isolation_level())
-        engine = Engine(
-            url,
-            _tasks(work, sender),
-            queues=_QUEUES,
-            clock=parts.clock,
-            settings=EngineSettings(),
-            sole_worker=is_alone,
-        )
-        watch = Watch(work, engine.lease, kinds=sorted({"local"} & targets.keys()))
-        chores = [
-            asyncio.create_task(watch.run(), name="watch"),
-            asyncio.create_task(
-                Housekeeping(work, engine.lease).run(), name="housekeeping"
-            ),
-        ]
-        try:
-            await engine.run(stop)
-        finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _sender(parts: Context, settings: Settings) -> AsyncIterator[Sender]:
-    resolver = SystemResolver()
-    sender = Sender(address_policy(settings), clock=parts.clock, resolver=resolver)
-    try:
-        yield sender
-    finally:
-        await sender.aclose()
-        resolver.close()
-
-
-def _tasks(work: Work, sender: Sender) -> list[TaskDefinition]:
-    return [
-        TaskDefinition(
-            name=tasks.ADVANCE,
-            queue=tasks.OPERATIONS_QUEUE,
-            handler=OperationRunner(work).advance,
-        ),
-        TaskDefinition(
-            name=tasks.DELIVER,
-            queue=tasks.DELIVERIES_QUEUE,
-            handler=DeliveryRunner(work.context, sender).deliver,
-        ),
-        TaskDefinition(
-            name=tasks.ANSWER,
-            queue=tasks.INTERACTIVE_QUEUE,
-            handler=QueryRunner(work).answer,
-        ),
-    ]
-
-
 def listen(settings: Settings) -> socket.socket:
     """Return a bound socket for the API, or raise OperatorError saying who has it."""
     try:
@@ -234,6 +142,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
     settings = settings.model_copy(
         update={
             "local_enabled": settings.local_enabled is not False,
+            "default_credential": settings.default_credential is not False,
             "local_stores": (*settings.local_stores, settings.mlflow_dir),
         }
     )

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.core.adoption import ServiceReader
+from app.core.azure_port import AzureInspector
 from app.core.clock import RandomIds, SystemClock
 from app.core.deployment import Deployment, Operation
 from app.core.lifecycle import Phase
 from app.core.principal import Principal, Scope
 from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
+from app.core.target import Target
 from app.core.workspace import Limits, MlflowWorkspace, Workspace
 from app.runner.ledger import Ledger
 from app.runner.operations import OperationRunner
@@ -48,12 +51,17 @@ class Building:
     store: FakeStore
     target: FakeTarget
     lease: FakeLease
+    others: dict[str, Target] = field(default_factory=dict)
+    inspector: AzureInspector | None = None
+    service_reader: ServiceReader | None = None
 
     def work(self) -> Work:
         return Work(
             context=self.context,
             store=self.store,
-            targets=targets(self.target),
+            targets={**targets(self.target), **self.others},
+            inspector=self.inspector,
+            service_reader=self.service_reader,
             installation_id="installation",
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
@@ -19,6 +19,7 @@ from app.core.target import (
     ObservedPhase,
     ResolvedModel,
     ResolveRequest,
+    Target,
 )
 from app.core.workspace import Workspace
 
@@ -88,6 +89,7 @@ class FakeStore:
             has_signature=True,
             example=self.example,
             size_bytes=1,
+            conda_yaml="name: fake",
         )
 
 
@@ -160,8 +162,54 @@ class FakeTarget:
         return [f"{handle['slot']} {source} log"][:tail]
 
 
-def targets(target: FakeTarget) -> Mapping[str, FakeTarget]:
-    return {FakeTarget.kind: target}
+@dataclass
+class FakeInPlaceTarget:
+    """One service per deployment, which every revision changes in place.
+
+    `standing` is the slot that each service runs as; `outcomes` as of FakeTarget.
+    """
+
+    kind: ClassVar[str] = "local"
+    changes_in_place: ClassVar[Literal[True]] = True
+    log_sources: ClassVar[tuple[str, ...]] = ("model",)
+
+    standing: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, ObservedPhase] = field(default_factory=dict)
+    applied: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+
+    async def apply(self, request: ApplyRequest, lease: Lease) -> Handle:
+        lease.check()
+        name = request.deployment_name
+        self.applied.append(request.slot)
+        self.standing[name] = request.slot
+        return {"service": name, "azure_name": name}
+
+    async def observe(self, handle: Handle) -> Observation:
+        slot = self.standing.get(str(handle["service"]))
+        if slot is None:
+            return Observation(phase=ObservedPhase.MISSING, raw_state="none")
+        phase = self.outcomes.get(slot, ObservedPhase.READY)
+        broke = failure(FailureCode.MODEL_LOAD_FAILED)
+        return Observation(
+            phase=phase,
+            raw_state="Healthy" if phase is ObservedPhase.READY else "Failed",
+            retry_after_seconds=0.01,
+            scoring_uri="http://127.0.0.1:1/score",
+            failure=broke if phase is ObservedPhase.FAILED else None,
+        )
+
+    async def delete(self, handle: Handle, lease: Lease) -> None:
+        lease.check()
+        self.deleted.append(str(handle["service"]))
+        self.standing.pop(str(handle["service"]), None)
+
+    async def logs(self, handle: Handle, *, source: str, tail: int) -> list[str]:
+        return [f"{self.standing.get(str(handle['service']))} {source} log"][:tail]
+
+
+def targets(target: Target) -> Mapping[str, Target]:
+    return {target.kind: target}
 
 
 def _model(name: str, version: str) -> ResolvedModel:

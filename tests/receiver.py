@@ -14,9 +14,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import h11
+
+from tests.connections import accepting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +90,7 @@ class Receiver:
     async def handle(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Serve one connection until either side closes it."""
+        """Serve one connection until either side is done; the caller closes it."""
         await self._count(1)
         try:
             connection = h11.Connection(h11.SERVER)
@@ -104,7 +107,6 @@ class Receiver:
             # A client may go away at any moment; what counts was recorded before.
             return
         finally:
-            writer.close()
             await self._count(-1)
 
     def end(self) -> None:
@@ -159,24 +161,14 @@ async def receiving(
 ) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port of 127.0.0.1 and leave nothing of it behind."""
     receiver = Receiver(answers)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(receiver.handle(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    receiver.port = server.sockets[0].getsockname()[1]
-    receiver.scheme = "http" if tls is None else "https"
-    try:
-        yield receiver
-    finally:
-        receiver.end()
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    listen = partial(asyncio.start_server, host="127.0.0.1", port=0, ssl=tls)
+    async with accepting(receiver.handle, listen) as server:
+        receiver.port = server.sockets[0].getsockname()[1]
+        receiver.scheme = "http" if tls is None else "https"
+        try:
+            yield receiver
+        finally:
+            receiver.end()
 
 
 async def _read_request(

@@ -5,6 +5,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from app.api.conditional import etag
+from app.api.legacy import legacy_headers
 from app.core.deployment import Deployment, Operation
 from app.core.view import (
     DeploymentView,
@@ -31,7 +32,11 @@ def show_deployment(
     return Response(
         _DEPLOYMENT.dump_json(view),
         media_type=JSON,
-        headers={"ETag": etag(deployment), "Cache-Control": "no-cache"},
+        headers={
+            "ETag": etag(deployment),
+            "Cache-Control": "no-cache",
+            **legacy_headers(deployment.spec.target.kind),
+        },
     )
 
 
@@ -53,6 +58,7 @@ def accepted_answer(accepted: Accepted, base_url: str) -> Answer:
     headers = {
         "ETag": etag(deployment),
         "Location": f"{base_url}/v1/deployments/{deployment.id}",
+        **legacy_headers(deployment.spec.target.kind),
     }
     if accepted.is_new:
         headers["Operation-Location"] = f"{base_url}/v1/operations/{operation.id}"

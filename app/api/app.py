@@ -9,9 +9,13 @@ from app.api import errors, openapi
 from app.api.middleware import RequestMiddleware
 from app.api.parts import Parts, Scorer, put_parts
 from app.api.routes import (
+    azure_workspaces,
     by_name,
+    cluster_events,
+    clusters,
     deployment_actions,
     deployments,
+    endpoint_keys,
     events,
     health,
     me,
@@ -23,6 +27,7 @@ from app.api.routes import (
 )
 from app.services.context import Context
 from app.services.keys import Authenticator
+from app.services.scoring_access import ScoringAccess
 from app.settings import Settings
 from app.storage.notifications import KEYS
 from app.storage.readiness import Readiness
@@ -33,11 +38,15 @@ ROUTERS = (
     health.router,
     me.router,
     workspaces.router,
+    azure_workspaces.router,
     by_name.router,
     deployments.router,
     deployment_actions.router,
     revisions.router,
     scoring.router,
+    endpoint_keys.router,
+    clusters.router,
+    cluster_events.router,
     operations.router,
     events.router,
     webhooks.router,
@@ -99,6 +108,7 @@ def create_app(
         resolver=resolver or SystemResolver(),
         readiness=Readiness(context.database),
         stopping=stopping,
+        access=ScoringAccess(context),
     )
     put_parts(app, parts)
     for router in ROUTERS:

@@ -16,8 +16,8 @@ from app.api.answers import (
     to_response,
 )
 from app.api.conditional import IfMatch
-from app.api.deps import CurrentParts, Deployer, base_url, request_id
-from app.api.parts import Parts
+from app.api.deps import Deployer, KeyHolder, base_url, request_id
+from app.api.parts import Parts, parts_of
 from app.api.waiting import Wait, acknowledge, until_ended
 from app.core.deployment import Operation
 from app.core.principal import Principal
@@ -153,12 +153,11 @@ async def _manner(
 
 async def _change(
     request: Request,
-    parts: CurrentParts,
     principal: Deployer,
     manner: Annotated[Manner, Depends(_manner)],
 ) -> Change:
     return Change(
-        parts=parts,
+        parts=parts_of(request),
         principal=principal,
         base_url=base_url(request),
         request_id=request_id(request),
@@ -166,4 +165,14 @@ async def _change(
     )
 
 
+async def _key_change(
+    request: Request,
+    principal: KeyHolder,
+    manner: Annotated[Manner, Depends(_manner)],
+) -> Change:
+    return await _change(request, principal, manner)
+
+
 CurrentChange = Annotated[Change, Depends(_change)]
+# A change of an endpoint's keys, which the scope `deploy` does not include.
+CurrentKeyChange = Annotated[Change, Depends(_key_change)]

@@ -14,10 +14,11 @@ from app.core.model_uri import is_moving, parse_model_uri
 from app.core.requests import PutDeployment
 from app.core.target import ResolvedModel
 from app.services import removal
-from app.services.changes import Accepted, check_preconditions
+from app.services.changes import Accepted
 from app.services.context import Context
 from app.services.deployments import Wish, check, pin, revise
 from app.services.planning import ChangeOptions
+from app.services.preconditions import check_preconditions
 from app.services.previews import Preflight, preflight
 from app.storage import deployments
 from app.storage.database import Transaction

@@ -1,11 +1,11 @@
 """What routes ask for by type: parts, the caller, and the usual headers."""
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 
 from app.api.parts import Parts, parts_of
 from app.core.principal import Principal, Scope
@@ -14,14 +14,6 @@ from app.services.context import Context
 # Only what may stand in a link is taken from a caller's own Host header.
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?"
-)
-
-# These are all coroutines: FastAPI would run plain functions in a thread.
-# Documents the scheme; the route class itself reads the key, before anything else.
-_BEARER = HTTPBearer(
-    auto_error=False,
-    scheme_name="ApiKey",
-    description="`slw_…`, made by `slipway keys create`.",
 )
 
 
@@ -52,30 +44,36 @@ async def _context(request: Request) -> Context:
     return parts_of(request).context
 
 
-async def _caller(
-    request: Request, _: Annotated[object, Security(_BEARER)]
-) -> Principal:
-    caller: Principal = request.state.principal
-    return caller
+class _Holder(SecurityBase):
+    """Whoever holds a valid key, with `scope` if one is asked for.
 
+    Documents the scheme; the route class itself reads the key, before anything else.
+    One dependency for all of it, because each one costs every request.
+    """
 
-# Whoever has a valid key, whatever its scopes.
-Caller = Annotated[Principal, Depends(_caller)]
+    def __init__(self, scope: Scope | None = None) -> None:
+        self.scheme_name = "ApiKey"
+        self.model = HTTPBearerModel(
+            description="`slw_…`, made by `slipway keys create`."
+        )
+        self._scope = scope
 
-
-def _requires(scope: Scope) -> Callable[..., Awaitable[Principal]]:
-    async def principal(caller: Caller) -> Principal:
-        caller.require(scope)
+    async def __call__(self, request: Request) -> Principal:
+        """Return the caller. Raises ForbiddenError without the scope."""
+        caller: Principal = request.state.principal
+        if self._scope is not None:
+            caller.require(self._scope)
         return caller
 
-    return principal
 
-
+# All of these are coroutines: FastAPI would run plain functions in a thread.
 CurrentParts = Annotated[Parts, Depends(_parts)]
 CurrentContext = Annotated[Context, Depends(_context)]
 BaseUrl = Annotated[str, Depends(_base_url)]
 
-Reader = Annotated[Principal, Depends(_requires(Scope.READ))]
-Deployer = Annotated[Principal, Depends(_requires(Scope.DEPLOY))]
-KeyHolder = Annotated[Principal, Depends(_requires(Scope.KEYS))]
-Admin = Annotated[Principal, Depends(_requires(Scope.ADMIN))]
+# Whoever has a valid key, whatever its scopes.
+Caller = Annotated[Principal, Security(_Holder())]
+Reader = Annotated[Principal, Security(_Holder(Scope.READ))]
+Deployer = Annotated[Principal, Security(_Holder(Scope.DEPLOY))]
+KeyHolder = Annotated[Principal, Security(_Holder(Scope.KEYS))]
+Admin = Annotated[Principal, Security(_Holder(Scope.ADMIN))]

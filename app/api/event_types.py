@@ -1,6 +1,7 @@
 """Every type of event with its schema and example, read from the core's registry."""
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.api import examples
+from app.core.cluster_view import ClusterView
 from app.core.event import EVENT_TYPES, EventType
 from app.core.view import DeploymentView, EventView, OperationView
 from app.core.webhook_view import WebhookView
@@ -23,10 +25,26 @@ class DeploymentEventData:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterEventData:
+    """`data` of a cluster's event: both as they stood, and one line for people."""
+
+    cluster: ClusterView
+    operation: OperationView
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookEventData:
     """`data` of a webhook's event."""
 
     webhook: WebhookView
+
+
+_DATA: Mapping[str, type[Any]] = {
+    "deployment": DeploymentEventData,
+    "cluster": ClusterEventData,
+    "webhook": WebhookEventData,
+}
 
 
 @cache
@@ -49,8 +67,7 @@ def show(kind: type[EventType]) -> dict[str, Any]:
 
 def _schema(kind: type[EventType]) -> dict[str, Any]:
     envelope = TypeAdapter(EventView).json_schema()
-    about = WebhookEventData if kind.subject == "webhook" else DeploymentEventData
-    data = TypeAdapter(about).json_schema()
+    data = TypeAdapter(_DATA[kind.subject]).json_schema()
     envelope["$defs"] = envelope.get("$defs", {}) | data.pop("$defs", {})
     envelope["properties"]["data"] = data
     envelope["properties"]["type"] = {"const": kind.name}

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.api import story
+from app.api import cluster_story, story
+from app.core.azure_view import CheckName
 from app.core.event import DeploymentLive, EventType
 from app.core.failure import FailureCode
 from app.core.lifecycle import DeploymentState, OperationState
@@ -15,9 +16,10 @@ from app.core.view import (
     view_revision,
     view_workspace,
 )
+from app.core.workspace import AzureMlWorkspace
 from app.services.events import deployment_json, operation_json
 
-BASE = "https://slipway.example.com"
+BASE = story.BASE
 
 
 def put_body() -> dict[str, Any]:
@@ -91,6 +93,93 @@ def workspace() -> dict[str, Any]:
     return dict(TypeAdapter(WorkspaceView).dump_python(shown, mode="json"))
 
 
+def azureml_body() -> dict[str, Any]:
+    """Return the body that declares a workspace of Azure Machine Learning."""
+    identity = TypeAdapter(AzureMlWorkspace).dump_python(
+        story.AZUREML_IDENTITY, mode="json"
+    )
+    return {**identity, "projects": ["default"]}
+
+
+def azureml_workspace() -> dict[str, Any]:
+    """Return a workspace of Azure Machine Learning, as answers show it."""
+    declared = replace(story.workspace(), identity=story.AZUREML_IDENTITY)
+    shown = view_workspace(declared, base_url=BASE)
+    return dict(TypeAdapter(WorkspaceView).dump_python(shown, mode="json"))
+
+
+def check() -> dict[str, Any]:
+    """Return how the checks of a workspace ended."""
+    checks = [
+        _check(CheckName.SIGN_IN, "The credential signed in."),
+        {
+            **_check(CheckName.QUOTA, "2 of 10 container groups are left."),
+            "status": "warning",
+            "remedy": "Ask for more quota of the region in Azure's portal.",
+        },
+    ]
+    return {"workspace": "prod", "ok": True, "checks": checks}
+
+
+def quota() -> dict[str, Any]:
+    """Return the quota of a region, as lists show it."""
+    usage = {
+        "name": "standardDSv2Family",
+        "family": "Standard DSv2 Family vCPUs",
+        "used": 8,
+        "limit": 100,
+        "unit": "Count",
+    }
+    return page(usage)
+
+
+def services() -> dict[str, Any]:
+    """Return what serves in a workspace, ours and somebody else's."""
+    ours = {
+        "kind": "aci",
+        "name": "diabetes-model-1",
+        "state": "Healthy",
+        "managed_by": "slipway",
+        "deployment": story.DEPLOYMENT,
+        "scoring_uri": "http://diabetes-model-1.eastus2.azurecontainer.io/score",
+        "problem": None,
+    }
+    others = {
+        **ours,
+        "name": "churn",
+        "managed_by": "other",
+        "deployment": None,
+        "scoring_uri": "http://churn.eastus2.azurecontainer.io/score",
+    }
+    return {**page(ours, others), "problems": []}
+
+
+def adopted() -> dict[str, Any]:
+    """Return what adopting a service answers."""
+    return page(deployment(DeploymentState.LIVE))
+
+
+def _check(name: CheckName, detail: str) -> dict[str, Any]:
+    return {"name": name.value, "status": "ok", "detail": detail, "remedy": None}
+
+
+def keys() -> dict[str, Any]:
+    """Return the keys of an endpoint; these open nothing."""
+    return {
+        "primary": "an-example-of-a-primary-key-0001",
+        "secondary": "an-example-of-a-secondary-key-01",
+    }
+
+
+def token() -> dict[str, Any]:
+    """Return a token for an endpoint; this one opens nothing."""
+    return {
+        "token": "eyJhbGciOiJub25lIn0.an-example.",
+        "expires_at": "2026-11-22T21:30:00Z",
+        "refresh_after": "2026-11-22T20:30:00Z",
+    }
+
+
 def event(kind: type[EventType]) -> dict[str, Any]:
     """Return an event of `kind` in the one envelope."""
     data: dict[str, Any] = {
@@ -99,6 +188,8 @@ def event(kind: type[EventType]) -> dict[str, Any]:
     }
     if kind.subject == "webhook":
         data = {"webhook": webhook()}
+    if kind.subject == "cluster":
+        data = cluster_story.event_data()
     return {
         "id": "evt_01kanzq4w0h8q60pav5f2y1e4x",
         "type": kind.name,

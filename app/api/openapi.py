@@ -1,7 +1,7 @@
 """The OpenAPI document: generated from the routes, completed from the core's tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -9,12 +9,12 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from app.api.errors import MEDIA_TYPE, Problem, status_of
-from app.core.diff import option_effects
+from app.core.diff import cluster_effects, option_effects
 from app.core.errors import AppError, all_errors
 from app.core.event import EVENT_TYPES
 from app.core.failure import FailureCode
-from app.core.lifecycle import DEPLOYMENT_MOVES, OPERATION_MOVES
-from app.core.specs import TargetOptions
+from app.core.lifecycle import CLUSTER_MOVES, DEPLOYMENT_MOVES, OPERATION_MOVES
+from app.core.option import Effect
 
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTION = """\
@@ -48,8 +48,6 @@ def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     _add(schemas, Problem)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for schema in schemas.values():
-        _discriminate(schema)
     shared: dict[str, Any] = {}
     for route in _routes(routers):
         for method in route.methods or ():
@@ -61,12 +59,11 @@ def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     document["components"]["examples"] = shared
     document["x-lifecycle"] = {
         "deployment": _moves(DEPLOYMENT_MOVES),
+        "cluster": _moves(CLUSTER_MOVES),
         "operation": _moves(OPERATION_MOVES),
     }
-    document["x-effects"] = {
-        kind: {name: str(effect) for name, effect in effects.items()}
-        for kind, effects in option_effects().items()
-    }
+    document["x-effects"] = _effects(option_effects())
+    document["x-cluster-effects"] = _effects(cluster_effects())
     document["x-error-codes"] = {
         kind.code: {"status": status_of(kind), "title": kind.title}
         for kind in published_errors()
@@ -114,23 +111,6 @@ def _restore_examples(operation: Mapping[str, Any], route: APIRoute) -> None:
                 shown["content"][media_type]["examples"] = dict(content["examples"])
 
 
-def _discriminate(schema: Mapping[str, Any]) -> None:
-    """Show `target` as a union told apart by `kind`, while it has one member too."""
-    target = schema.get("properties", {}).get("target")
-    members = get_args(TargetOptions) or (TargetOptions,)
-    references = {
-        get_args(get_type_hints(member)["kind"])[0]: _REFERENCE.format(
-            model=member.__name__
-        )
-        for member in members
-    }
-    if target is None or target.get("$ref") not in references.values():
-        return
-    del target["$ref"]
-    target["oneOf"] = [{"$ref": reference} for reference in references.values()]
-    target["discriminator"] = {"propertyName": "kind", "mapping": references}
-
-
 def _drop_default_refusals(operation: Mapping[str, Any]) -> None:
     """Remove what FastAPI says of refusals by itself; ours are problems."""
     for answer in operation["responses"].values():
@@ -149,6 +129,15 @@ def _share_examples(answer: Mapping[str, Any], shared: dict[str, Any]) -> None:
                 number += 1
                 key = f"{name}_{number}"
             content["examples"][name] = {"$ref": f"#/components/examples/{key}"}
+
+
+def _effects(
+    table: Mapping[str, Mapping[str, Effect]],
+) -> dict[str, dict[str, str]]:
+    return {
+        kind: {name: str(effect) for name, effect in effects.items()}
+        for kind, effects in table.items()
+    }
 
 
 def _moves(table: Mapping[Any, frozenset[Any]]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from app.core.errors import TooManyError
 from app.core.target import Invocation, InvocationResult
 from app.services.context import Context
 from app.services.keys import Authenticator
+from app.services.scoring_access import ScoringAccess
 from app.settings import Settings
 from app.storage.readiness import Readiness
 from app.webhooks.addresses import Resolver
@@ -67,6 +68,7 @@ class Parts:
     resolver: Resolver
     readiness: Readiness
     stopping: asyncio.Event
+    access: ScoringAccess
     streams: StreamSlots = field(default_factory=StreamSlots)
 
     async def pause(self, changed: asyncio.Event, *, seconds: float) -> bool:

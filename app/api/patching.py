@@ -1,6 +1,6 @@
 """JSON Merge Patch (RFC 7396) over what stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -9,6 +9,7 @@ from app.api.validation import problems_of
 from app.core.deployment import Deployment
 from app.core.errors import InvalidError
 from app.core.requests import PostWebhook, PutDeployment
+from app.core.secret import secrets_of
 from app.core.specs import DeploymentSpec
 from app.core.webhook import Webhook
 
@@ -26,6 +27,7 @@ def read_patch(deployment: Deployment, patch: Mapping[str, Any]) -> PutDeploymen
     as for a PUT of the whole.
     """
     merged = merge(_SPEC.dump_python(deployment.spec, mode="json"), patch)
+    _put_secrets_whole(merged, patch, secrets_of(deployment.spec.target))
     return _read(_REQUEST, merged)
 
 
@@ -61,6 +63,16 @@ def read_webhook_patch(webhook: Webhook, patch: Mapping[str, Any]) -> PostWebhoo
         "enabled": webhook.enabled,
     }
     return _read(_WEBHOOK, merge(standing, patch))
+
+
+def _put_secrets_whole(
+    merged: dict[str, Any], patch: Mapping[str, Any], fields: Iterable[str]
+) -> None:
+    """Let a secret in `patch` stand alone; joined to a reference it would be two."""
+    target = patch.get("target")
+    if isinstance(target, Mapping):
+        given = {name: target[name] for name in fields if target.get(name) is not None}
+        merged["target"] = {**merged["target"], **given}
 
 
 def _read(shape: TypeAdapter[_Shape], merged: object) -> _Shape:

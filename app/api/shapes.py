@@ -62,6 +62,8 @@ _HEADERS = {
     "Retry-After": "Seconds after which to look again.",
     "Preference-Applied": "`wait=N`, if that was preferred.",
     "Idempotency-Replayed": "`true` on an answer that was given before.",
+    "Deprecation": "Since when Azure calls the target legacy (RFC 9745): aci and aks.",
+    "Link": "With it: `deprecation` and `successor-version`, for people.",
 }
 
 
@@ -69,7 +71,7 @@ def found() -> Documented:
     """Return 200 with a deployment, by way of each state, and 304."""
     each = {state.value: examples.deployment(state) for state in DeploymentState}
     answer = shown(200, "The deployment.", each, model=DeploymentView)
-    return _with_headers(answer, "ETag", "Preference-Applied") | {
+    return with_headers(answer, "ETag", "Preference-Applied", "Deprecation", "Link") | {
         304: {"description": "If-None-Match names what stands."}
     }
 
@@ -77,7 +79,7 @@ def found() -> Documented:
 def accepted() -> Documented:
     """Return 202 with a deployment whose operation was accepted."""
     pending = {"accepted": examples.deployment(DeploymentState.PENDING)}
-    return _with_headers(
+    return with_headers(
         shown(202, "Accepted; an operation does it.", pending, model=DeploymentView),
         *_HEADERS,
     )
@@ -96,7 +98,7 @@ def unchanged() -> Documented:
         content,
         model=DeploymentView | Preview,
     )
-    return _with_headers(answer, "ETag", "Location")
+    return with_headers(answer, "ETag", "Location")
 
 
 def deleting() -> Documented:
@@ -106,7 +108,7 @@ def deleting() -> Documented:
         "deleted": examples.deployment(DeploymentState.DELETED),
         "validate_only": examples.removal(),
     }
-    return _with_headers(
+    return with_headers(
         shown(202, "Accepted; an operation does it.", started, model=DeploymentView),
         *_HEADERS,
     ) | shown(
@@ -124,13 +126,13 @@ def operation_found() -> Documented:
     }
     each |= examples.failed_operations()
     answer = shown(200, "The operation.", each, model=OperationView)
-    return _with_headers(answer, "Retry-After", "Preference-Applied")
+    return with_headers(answer, "Retry-After", "Preference-Applied")
 
 
 def operation_accepted() -> Documented:
     """Return 202 with the operation that was asked for."""
     running = {"running": examples.operation(OperationState.RUNNING)}
-    return _with_headers(
+    return with_headers(
         shown(202, "Accepted.", running, model=OperationView),
         "Location",
         "Operation-Location",
@@ -140,7 +142,8 @@ def operation_accepted() -> Documented:
     )
 
 
-def _with_headers(documented: Documented, *names: str) -> Documented:
+def with_headers(documented: Documented, *names: str) -> Documented:
+    """Return `documented` with the headers that these answers carry."""
     for answer in documented.values():
         answer["headers"] = {
             name: {"description": _HEADERS[name], "schema": {"type": "string"}}

@@ -9,8 +9,9 @@ from app.core.failure import Blame, Evidence, Failure, FailureCode
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState, Phase
 from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
 from app.core.target import ResolvedModel
-from app.core.workspace import Limits, MlflowWorkspace, Workspace
+from app.core.workspace import AzureMlWorkspace, Limits, MlflowWorkspace, Workspace
 
+BASE = "https://slipway.example.com"
 STARTED_AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ENDED_AT = STARTED_AT + timedelta(seconds=9)
 DEPLOYMENT = "dep_01kanzq4w0e5m3xk7r2c9v8b1t"
@@ -25,6 +26,14 @@ SPEC = DeploymentSpec(
     target=LocalOptions(kind="local"),
     description="Diabetes model",
     tags={"method": "sklearn"},
+)
+AZUREML_IDENTITY = AzureMlWorkspace(
+    kind="azureml",
+    subscription_id="5d2c1f0e-8b7a-4c6d-9e3f-2a1b0c9d8e7f",
+    resource_group="ml",
+    workspace_name="prod",
+    region="eastus2",
+    credential="default",
 )
 _SERVING = frozenset({DeploymentState.LIVE, DeploymentState.UPDATING})
 _STATE_OF_OPERATION: Mapping[DeploymentState, OperationState] = {

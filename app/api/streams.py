@@ -18,7 +18,7 @@ from app.core.errors import UnauthorizedError, UnavailableError
 from app.core.event import Event
 from app.core.principal import Principal
 from app.services.events import envelope
-from app.storage import deployments, events, operations
+from app.storage import clusters, deployments, events, operations
 from app.storage.events import Cursor, Filter
 from app.storage.notifications import ANY, EVENTS
 
@@ -89,6 +89,34 @@ class DeploymentEvents(EventSource):
             # In this order: an operation that begins in between is still open.
             standing, _ = await deployments.get(connection, self.subject, project=None)
             going_on = await operations.open_of_deployment(connection, self.subject)
+        return not going_on and standing.sequence <= self._after
+
+
+class ClusterEvents(EventSource):
+    """One cluster's events, by sequence; `until_end` ends with its operations."""
+
+    def __init__(self, cluster_id: str, *, after: int, until_end: bool) -> None:
+        self.subject = cluster_id
+        self._after = after
+        self._until_end = until_end
+
+    @override
+    async def next_batch(self, parts: Parts) -> Sequence[Numbered]:
+        async with parts.context.database.reading() as connection:
+            found = await events.of_cluster(
+                connection, self.subject, after=self._after, limit=_BATCH
+            )
+        if found:
+            self._after = found[-1].sequence
+        return [Numbered(id=str(event.sequence), event=event) for event in found]
+
+    @override
+    async def has_ended(self, parts: Parts) -> bool:
+        if not self._until_end:
+            return False
+        async with parts.context.database.reading() as connection:
+            standing, _ = await clusters.get(connection, self.subject, project=None)
+            going_on = await operations.open_of_cluster(connection, self.subject)
         return not going_on and standing.sequence <= self._after
 
 

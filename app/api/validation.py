@@ -50,15 +50,36 @@ def problems_of(
     placed = [(_place(error["loc"], body), error) for error in errors]
     best = _best_members(placed)
     kept = [
-        FieldProblem(
-            pointer=place.pointer,
-            code=_CODES.get(error["type"], error["type"]),
-            detail=_WORDS.get(error["type"], error["msg"]),
-        )
+        _problem(place, error)
         for place, error in placed
         if place.union is None or best[place.union] == place.member
     ]
     return list(dict.fromkeys(kept))[:_MOST_PROBLEMS]
+
+
+def _problem(place: _Place, error: Mapping[str, Any]) -> FieldProblem:
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return _kind_problem(place, error)
+    return FieldProblem(
+        pointer=place.pointer,
+        code=_CODES.get(error["type"], error["type"]),
+        detail=_WORDS.get(error["type"], error["msg"]),
+    )
+
+
+def _kind_problem(place: _Place, error: Mapping[str, Any]) -> FieldProblem:
+    """Return the problem of an object that does not say which of several it is.
+
+    pydantic's own words repeat what was sent, and point at the object around it.
+    """
+    field = str(error["ctx"]["discriminator"]).strip("'")
+    is_missing = error["type"] == "union_tag_not_found"
+    expected = error["ctx"].get("expected_tags", "")
+    return FieldProblem(
+        pointer=f"{place.pointer}/{field}",
+        code="missing" if is_missing else "literal_error",
+        detail="is required" if is_missing else f"must be one of {expected}",
+    )
 
 
 def pointer(parts: Iterable[object]) -> str:

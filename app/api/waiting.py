@@ -74,7 +74,7 @@ async def until_ended(parts: Parts, operation: Operation, *, seconds: int) -> Op
             )
         return current, current.state.is_terminal
 
-    return await _until(parts, operation.deployment_id, read, seconds=seconds)
+    return await _until(parts, operation.subject_id, read, seconds=seconds)
 
 
 async def _until(

@@ -83,6 +83,29 @@ class Deployment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProvisioningError:
+    """One of Azure's reasons why a cluster is not as it was asked for."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """A cluster, as far as the verbs show it."""
+
+    id: str
+    name: str
+    workspace: str
+    state: str
+    spec: Mapping[str, Any]
+    provisioning_state: str | None
+    provisioning_errors: tuple[ProvisioningError, ...]
+    resource_id: str | None
+    latest_operation: Operation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EventData:
     """Whom an event is about, as it then stood; `detail` is one line for people."""
 
@@ -108,6 +131,25 @@ class Page:
 
     items: tuple[dict[str, Any], ...]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """How one check of a workspace ended."""
+
+    name: str
+    status: str
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checks:
+    """All checks of a workspace; `ok` unless one failed."""
+
+    workspace: str
+    ok: bool
+    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import client_reading, client_workspaces
+from app.cli import (
+    client_clusters,
+    client_doctor,
+    client_reading,
+    client_workspaces,
+)
 from app.cli.connection import ClientSettings, Connection, Reply, connected, read_as
 from app.cli.options import AsJson, Name, Seconds, Wait, Workspace, by_name, segment
 from app.cli.outcome import DEPLOYMENT, OPERATION, Wanted, conclude, told
@@ -24,6 +29,8 @@ def add_to(app: typer.Typer) -> None:
         app.command()(told(verb))
     client_reading.add_to(app)
     client_workspaces.add_to(app)
+    client_clusters.add_to(app)
+    client_doctor.add_to(app)
 
 
 def deploy(  # noqa: PLR0913 - one argument an option

@@ -1,44 +1,24 @@
 """The demo's deployment: every request that a caller makes in its life, checked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import httpx
 from pydantic import TypeAdapter
 
 from app.cli.answers import Deployment, Event
 from app.cli.client_reading import all_items
-from app.cli.connection import Connection, Reply, read_as
-from app.cli.demo_receiver import Receiver
-from app.cli.demo_steps import Step, Steps
+from app.cli.connection import Reply, read_as
+from app.cli.demo_scene import Scene
+from app.cli.demo_steps import Step
 from app.cli.demo_trained import TrainedModel
-from app.cli.following import until_ended
 from app.cli.options import by_name
 from app.cli.outcome import DEPLOYMENT
 from app.cli.plain import one_line
-from app.cli.progress import tell_failure, telling
 from app.core.errors import AppError
 
 _NAME = "diabetes-model-1"
-_FOLLOW_SECONDS = 600.0
 _WEBHOOK_SECONDS = 30.0
 _SCORE_SECONDS = 60.0
 _UNCHANGED = 200
-_CLOSE_ENOUGH = 0.01
 _EVENTS = TypeAdapter(list[Event])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scene:
-    """What the demo plays with; `example` is a scoring body for its models."""
-
-    steps: Steps
-    connection: Connection
-    receiver: Receiver
-    workspace: str
-    secret: str
-    example: Mapping[str, Any]
 
 
 class DemoDeployment:
@@ -70,10 +50,10 @@ class DemoDeployment:
             direct = httpx.post(
                 uri, json=self._scene.example, timeout=_SCORE_SECONDS, trust_env=False
             )
-            self._check_answer(uri, direct, model)
+            self._scene.check_answer(uri, direct, model)
             path = f"/v1/deployments/{self._id}/invocations"
             through = self._connection.score(path, direct.request.content)
-            self._check_answer(path, through, model)
+            self._scene.check_answer(path, through, model)
             step.outcome = "scored twice, as trained"
 
     def put_again(self, model: TrainedModel) -> None:
@@ -130,26 +110,7 @@ class DemoDeployment:
         return self._connection.send("PUT", self._path, body=body)
 
     def _follow(self, reply: Reply, step: Step) -> None:
-        found = read_as(DEPLOYMENT, reply.value)
-        self._id = found.id
-        operation = found.latest_operation
-        self._steps.say(f"{reply.status}, operation {operation.id} ({operation.kind})")
-        with telling(self._steps.console) as log:
-            ended = until_ended(
-                self._connection,
-                found.id,
-                operation,
-                tell=log.tell,
-                seconds=_FOLLOW_SECONDS,
-            )
-        step.phases = log.times
-        if ended is None:
-            raise AppError(f"It has not ended after {_FOLLOW_SECONDS:g} s.")
-        if ended.error is not None:
-            kind, state = ended.kind, ended.state
-            tell_failure(self._steps.console, ended.error, kind=kind, state=state)
-        if ended.state != "succeeded":
-            raise AppError(f"The {ended.kind} {ended.state}.")
+        self._id = self._scene.follow(reply, step).id
 
     def _check_serving(self, model: TrainedModel, *, revision: int) -> None:
         found = self._current()
@@ -159,19 +120,7 @@ class DemoDeployment:
         answer = httpx.post(
             uri, json=self._scene.example, timeout=_SCORE_SECONDS, trust_env=False
         )
-        self._check_answer(uri, answer, model)
-
-    def _check_answer(
-        self, where: str, answer: httpx.Response, model: TrainedModel
-    ) -> None:
-        if answer.is_error:
-            raise AppError(f"{where} answered {answer.status_code}: {answer.text}")
-        found = [float(value) for value in answer.json()["predictions"]]
-        pairs = zip(found, model.predictions, strict=True)
-        if any(abs(got - trained) > _CLOSE_ENOUGH for got, trained in pairs):
-            raise AppError(f"{where} predicts {found}, not {model.predictions}.")
-        numbers = ", ".join(f"{value:.1f}" for value in found)
-        self._steps.say(f"POST {where}: {numbers}, as it was trained")
+        self._scene.check_answer(uri, answer, model)
 
     def _check_webhooks(self, *, first: int) -> int:
         wanted = [event.id for event in self._events()]

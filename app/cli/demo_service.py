@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.cli.demo_processes import Family
+from app.cli.demo_waiting import comes_true
 from app.core.errors import AppError, OperatorError
 
 _START_SECONDS = 120.0
@@ -33,12 +32,15 @@ class DemoService:
         self._process: subprocess.Popen[bytes] | None = None
         self._family = Family(self.data_dir)
 
-    def start(self) -> str:
-        """Return the URL at which the started service accepts requests."""
+    def start(self, azure: Mapping[str, str]) -> str:
+        """Return the URL at which the started service accepts requests.
+
+        `azure` is what leads the service's Azure traffic to where it is to go.
+        """
         with self._output.open("wb") as output, self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve"],
-                env=self._environment(),
+                env=self._environment() | dict(azure),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -46,7 +48,7 @@ class DemoService:
                 start_new_session=True,
             )
         self._family.found(self._process.pid)
-        if not _comes_true(lambda: self._url() or self._has_ended(), _START_SECONDS):
+        if not comes_true(lambda: self._url() or self._has_ended(), _START_SECONDS):
             raise AppError(f"The service did not start in {_START_SECONDS:g} s.")
         url = self._url()
         if url is None:
@@ -67,7 +69,7 @@ class DemoService:
             ) from error
         if status != 0:
             raise AppError(f"The service ended with the status {status}.")
-        if not _comes_true(lambda: not self._family.alive(), _GONE_SECONDS):
+        if not comes_true(lambda: not self._family.alive(), _GONE_SECONDS):
             left = ", ".join(self._family.alive().values())
             raise AppError(f"Processes are left running: {left}.")
 
@@ -80,7 +82,7 @@ class DemoService:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_SECONDS)
-        _comes_true(lambda: not self._family.alive(), _POLL_SECONDS)
+        comes_true(lambda: not self._family.alive(), _POLL_SECONDS)
         for pid in self._family.alive():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -140,12 +142,3 @@ def own_directory() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _comes_true(claim: Callable[[], object], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(_POLL_SECONDS)
-    return True

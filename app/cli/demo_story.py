@@ -6,18 +6,21 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 import httpx
 import typer
 from pydantic import SecretStr, TypeAdapter
 
 from app.cli.connection import ClientSettings, RefusedError, connected
-from app.cli.demo_deployment import DemoDeployment, Scene
+from app.cli.demo_azure import AzureDemo
+from app.cli.demo_deployment import DemoDeployment
 from app.cli.demo_receiver import receiving
+from app.cli.demo_scene import Scene
 from app.cli.demo_service import DemoService, own_directory
+from app.cli.demo_simulator import DemoSimulator
 from app.cli.demo_steps import Steps
 from app.cli.demo_trained import TrainedModel, TrainedModels
 from app.cli.outcome import ExitStatus
@@ -27,6 +30,7 @@ from app.core.errors import AppError, OperatorError
 from app.core.webhook import new_secret
 
 _WORKSPACE = "local"
+_AZURE_WORKSPACE = "prod"
 _TRAIN_SECONDS = 300.0
 _SECRET_BYTES = 32
 _TRAINED = TypeAdapter(TrainedModels)
@@ -39,23 +43,25 @@ def run() -> None:
     steps = Steps(console_for())
     steps.console.print(
         "Slipway's main job: a real MLflow model, served, updated, rolled back and "
-        "deleted. It takes half a minute, longer the first time."
+        "deleted, here and then on a simulated Azure, where minutes are seconds. It "
+        "takes two minutes, longer the first time."
     )
     with own_directory() as directory:
-        service = DemoService(directory)
-        with _ending(service), _explaining(steps, service):
-            _play(steps, service)
+        service, simulator = DemoService(directory), DemoSimulator(directory)
+        with _ending(service, simulator), _explaining(steps, service):
+            _play(steps, service, simulator)
     steps.console.print()
     steps.console.print(steps.table())
     steps.console.print("No process is left running, and its directory is gone.")
 
 
-def _play(steps: Steps, service: DemoService) -> None:
-    with steps.step("Start `slipway serve`: PostgreSQL, API and worker") as step:
+def _play(steps: Steps, service: DemoService, simulator: DemoSimulator) -> None:
+    with steps.step("Start `slipway serve` and a simulated Azure") as step:
         with steps.waiting("making a database takes a few seconds"):
-            url = service.start()
+            simulator.start()
+            url = service.start(simulator.environment)
         steps.say(f"up at {url}")
-        step.outcome = "service started"
+        step.outcome = "service and simulator started"
     key = SecretStr((service.data_dir / "admin.key").read_text("utf-8").strip())
     webhook_secret = new_secret(secrets.token_bytes(_SECRET_BYTES))
     with (
@@ -66,9 +72,9 @@ def _play(steps: Steps, service: DemoService) -> None:
             "tracking_uri"
         ]
         with steps.step("Train two models and log them to MLflow") as step:
-            trained = _train(steps, tracking_uri, service.data_dir / "mlflow")
+            artifacts = service.data_dir / "mlflow" / "artifacts"
+            trained = _train(steps, tracking_uri, str(artifacts))
             step.outcome = "two models trained and logged"
-        first, second = trained.models
         scene = Scene(
             steps=steps,
             connection=connection,
@@ -77,7 +83,8 @@ def _play(steps: Steps, service: DemoService) -> None:
             secret=webhook_secret,
             example=trained.example,
         )
-        _live(DemoDeployment(scene), first, second)
+        _live(DemoDeployment(scene), *trained.models)
+        _live_at_azure(replace(scene, workspace=_AZURE_WORKSPACE), simulator)
     with steps.step("Stop the service by SIGTERM, and look who is left") as step:
         with steps.waiting("waiting for the worker, the API and PostgreSQL to end"):
             service.stop()
@@ -97,14 +104,34 @@ def _live(
     deployment.delete()
 
 
-def _train(steps: Steps, tracking_uri: str, store: Path) -> TrainedModels:
+def _live_at_azure(scene: Scene, simulator: DemoSimulator) -> None:
+    azure = AzureDemo(scene, simulator.workspace_id)
+    azure.declare()
+    with scene.steps.step("Train and log them to the Azure ML workspace") as step:
+        trained = _train(
+            scene.steps, azure.tracking_uri, environment=simulator.environment
+        )
+        step.outcome = "two models logged to the workspace"
+    model, _ = trained.models
+    azure.deploy_aci(model)
+    azure.create_cluster()
+    azure.deploy_aks(model)
+    azure.clean_up()
+
+
+def _train(
+    steps: Steps,
+    tracking_uri: str,
+    *directory: str,
+    environment: Mapping[str, str] | None = None,
+) -> TrainedModels:
     command = [sys.executable, "-m", "app.cli.demo_model"]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
     reason = "importing MLflow alone takes 6 to 9 s, longer the first time"
     with steps.waiting(reason):
         finished = subprocess.run(  # noqa: S603 - our own module
-            [*command, tracking_uri, str(store / "artifacts")],
-            env=os.environ | quiet,
+            [*command, tracking_uri, *directory],
+            env=os.environ | quiet | dict(environment or {}),
             capture_output=True,
             text=True,
             check=False,
@@ -120,11 +147,14 @@ def _train(steps: Steps, tracking_uri: str, store: Path) -> TrainedModels:
 
 
 @contextmanager
-def _ending(service: DemoService) -> Iterator[None]:
+def _ending(service: DemoService, simulator: DemoSimulator) -> Iterator[None]:
     try:
         yield
     finally:
-        service.end()
+        try:
+            service.end()
+        finally:
+            simulator.end()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A deployment's events as they happen, over lost connections and restarts."""
+"""A subject's events as they happen, over lost connections and restarts."""
 
 import json
 import threading
@@ -43,18 +43,20 @@ class Told:
 
 def stream(
     connection: Connection,
-    deployment_id: str,
+    subject_id: str,
     *,
     after: int = 0,
     seconds: float | None = None,
+    among: str = "deployments",
 ) -> Iterator[Told | None]:
     """Yield each event numbered higher than `after` once, in order.
 
+    `among` is where the subject stands: deployments or clusters.
     None says that nothing happened for a while, so that the caller may look for
     itself. It ends after about `seconds`, else never; raises OperatorError once the
     service has not answered for a minute.
     """
-    path = f"/v1/deployments/{quote(deployment_id, safe='')}/events"
+    path = f"/v1/{among}/{quote(subject_id, safe='')}/events"
     deadline = None if seconds is None else time.monotonic() + seconds
     patience = _Patience(connection.client.base_url)
     while (left := _left(deadline)) > 0:
@@ -74,18 +76,19 @@ def stream(
 
 def until_ended(
     connection: Connection,
-    deployment_id: str,
+    subject_id: str,
     operation: answers.Operation,
     *,
     tell: Callable[[Event], None],
     seconds: float | None,
+    among: str = "deployments",
 ) -> answers.Operation | None:
     """Return the operation once it has ended, telling its events on the way.
 
     None if it has not after about `seconds`.
     """
     path = f"/v1/operations/{quote(operation.id, safe='')}"
-    for told in stream(connection, deployment_id, seconds=seconds):
+    for told in stream(connection, subject_id, seconds=seconds, among=among):
         if told is None:
             current = _look(connection, path, known=operation)
         elif (found := told.event.data.operation) and found.id == operation.id:

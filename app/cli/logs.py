@@ -9,7 +9,15 @@ import structlog
 
 _SECRET_NAMES = ("secret", "password", "authorization", "token", "admin_key")
 # Their INFO lines repeat, for every job and query, what ours say once.
-_QUIET = ("procrastinate", "httpx", "httpcore", "alembic", "uvicorn.access")
+_QUIET = (
+    "alembic",
+    "azure",
+    "httpcore",
+    "httpx",
+    "msal",
+    "procrastinate",
+    "uvicorn.access",
+)
 
 
 def configure(*, level: str, as_json: bool) -> None:

@@ -8,7 +8,6 @@ from typing import ParamSpec
 
 import typer
 from pydantic import TypeAdapter
-from rich.console import Console
 
 from app.cli.answers import Deployment, Operation
 from app.cli.connection import Connection, RefusedError, read_as
@@ -65,33 +64,38 @@ def conclude(
     connection: Connection, deployment_id: str, operation: Operation, wanted: Wanted
 ) -> None:
     """Follow `operation` to its end if that is wanted, and end as it does."""
-    console = console_for(error=True)
     if wanted.wait and not operation.has_ended:
-        operation = _follow(connection, deployment_id, operation, wanted, console)
+        operation = follow(connection, deployment_id, operation, wanted=wanted)
     value = connection.get(f"/v1/deployments/{deployment_id}")
     if wanted.as_json:
         typer.echo(as_json(value))
     else:
         _tell(read_as(DEPLOYMENT, value), operation, wanted)
-    if operation.has_ended and (status := _status(operation, wanted)):
-        raise typer.Exit(status)
+    end_as(operation, wanted)
 
 
-def _follow(
+def follow(
     connection: Connection,
-    deployment_id: str,
+    subject_id: str,
     operation: Operation,
+    *,
     wanted: Wanted,
-    console: Console,
+    among: str = "deployments",
 ) -> Operation:
+    """Return `operation` once it has ended, its events told on the way.
+
+    Ends the process with the status for it if that takes longer than is wanted.
+    """
+    console = console_for(error=True)
     try:
         with telling(console) as log:
             ended = until_ended(
                 connection,
-                deployment_id,
+                subject_id,
                 operation,
                 tell=log.tell,
                 seconds=wanted.seconds,
+                among=among,
             )
     except KeyboardInterrupt:
         console.print(f"Not followed any further; {_goes_on(operation)}")
@@ -104,6 +108,23 @@ def _follow(
     return ended
 
 
+def tell_error(operation: Operation, wanted: Wanted) -> None:
+    """Tell in full why an operation did not come to the end that was wanted."""
+    if operation.error is not None and operation.state != wanted.end:
+        tell_failure(
+            console_for(error=True),
+            operation.error,
+            kind=one_line(operation.kind),
+            state=operation.state,
+        )
+
+
+def end_as(operation: Operation, wanted: Wanted) -> None:
+    """End the process with the status of an operation that has ended."""
+    if operation.has_ended and (status := _status(operation, wanted)):
+        raise typer.Exit(status)
+
+
 def _goes_on(operation: Operation) -> str:
     return (
         f"the {operation.kind} goes on at the service as {operation.id}. "
@@ -113,10 +134,7 @@ def _goes_on(operation: Operation) -> str:
 
 def _tell(deployment: Deployment, operation: Operation, wanted: Wanted) -> None:
     kind, state = one_line(operation.kind), one_line(operation.state)
-    if operation.error is not None and operation.state != wanted.end:
-        tell_failure(
-            console_for(error=True), operation.error, kind=kind, state=operation.state
-        )
+    tell_error(operation, wanted)
     name = f"{one_line(deployment.workspace)}/{one_line(deployment.name)}"
     line = f"{name} is {one_line(deployment.state)}"
     if deployment.serving_revision is not None:

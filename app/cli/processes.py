@@ -12,6 +12,7 @@ from rich.console import Console
 from app import main
 from app.cli import logs
 from app.core.errors import OperatorError
+from app.runner.worker import run_worker
 from app.settings import Settings
 from app.storage import backup as backups
 from app.storage import migrations, opening
@@ -83,7 +84,7 @@ async def _worker(settings: Settings) -> None:
         stack.enter_context(main.stop_signals(stop))
         url = await stack.enter_async_context(opening.database_url(settings))
         parts = await stack.enter_async_context(main.context(settings, url))
-        await main.run_worker(parts, settings, stop=stop, is_alone=False)
+        await run_worker(parts, settings, stop=stop, is_alone=False)
 
 
 async def _migrate(settings: Settings) -> None:

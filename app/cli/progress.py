@@ -11,7 +11,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from app.cli.answers import Event, Failure
 from app.cli.plain import one_line, plain
 
-_PREFIX = "deployment."
 _LOG_LINES = 15
 
 
@@ -40,7 +39,7 @@ class OperationLog:
     def tell(self, event: Event) -> None:
         """Print the event, and remember when its phase began."""
         self._accepted_at = self._accepted_at or event.timestamp
-        name = event.type.removeprefix(_PREFIX)
+        name = event.type.partition(".")[2]
         operation = event.data.operation
         if name == "phase_changed" and operation is not None and operation.phase:
             name = operation.phase

@@ -6,11 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import annotated_types as at
 
-from app.core.option import Option, Strictly
+from app.core.option import Flag, Integer, Option, ToldApartBy
 from app.core.specs import (
     DeploymentName,
     DeploymentSpec,
-    Integer,
     ModelSpec,
     RolloutSpec,
     Tags,
@@ -19,11 +18,10 @@ from app.core.specs import (
     VerifySpec,
     WorkspaceName,
 )
-from app.core.workspace import Limits
+from app.core.workspace import AzureMlWorkspace, Limits
 
 # The largest is what the database's integer holds.
 RevisionNumber = Annotated[Integer, at.Ge(1), at.Le(2**31 - 1)]
-Flag = Annotated[bool, Strictly()]
 EventPatterns = Annotated[
     tuple[Annotated[str, at.MaxLen(128)], ...], at.MinLen(1), at.MaxLen(32)
 ]
@@ -117,9 +115,16 @@ class RollbackRequest:
     revision: RevisionNumber
 
 
+_Projects = Annotated[
+    Annotated[tuple[Annotated[str, at.MaxLen(64)], ...], at.MaxLen(100)] | None,
+    Option("Projects that may deploy here; default: all."),
+]
+_Limits = Annotated[Limits, Option("How much at once.")]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PutWorkspace:
-    """The body of a workspace's PUT: where its models live, and who may use it."""
+class PutMlflowWorkspace:
+    """A workspace over an MLflow store: where it is, and who may use it."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -128,13 +133,34 @@ class PutWorkspace:
         Url, Option("http(s), or a store inside the operator's LOCAL_STORES.")
     ]
     registry_uri: Annotated[Url | None, Option("Default: the tracking URI.")] = None
-    projects: Annotated[
-        Annotated[tuple[Annotated[str, at.MaxLen(64)], ...], at.MaxLen(100)] | None,
-        Option("Projects that may deploy here; default: all."),
-    ] = None
-    limits: Annotated[Limits, Option("How much at once.")] = field(
-        default_factory=Limits
-    )
+    projects: _Projects = None
+    limits: _Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PutAzureMlWorkspace(AzureMlWorkspace):
+    """A workspace of Azure Machine Learning: which one, and who may use it."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    projects: _Projects = None
+    limits: _Limits = field(default_factory=Limits)
+
+
+# The body of a workspace's PUT.
+PutWorkspace = Annotated[PutMlflowWorkspace | PutAzureMlWorkspace, ToldApartBy("kind")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdoptServices:
+    """The body that adopts web services which stand at Azure."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    names: Annotated[
+        Annotated[tuple[DeploymentName, ...], at.MinLen(1), at.MaxLen(20)],
+        Option("Names of services of the workspace, each once."),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.core.specs import DeploymentSpec
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
+from app.core.specs import DeploymentSpec, LocalOptions
 from app.core.target import ModelFacts
 
 _SERVED_BY = (sys.version_info.major, sys.version_info.minor)
@@ -33,13 +35,20 @@ class Finding:
 
 
 Rule = Callable[[ModelFacts, DeploymentSpec], Finding | None]
+# One that needs no model, so that it can be told before there is one.
+SpecRule = Callable[[DeploymentSpec], Finding | None]
 
 
 def check(facts: ModelFacts, spec: DeploymentSpec) -> list[Finding]:
     """Return what every rule found, errors first; an empty list is a clean bill."""
-    found = list(_found(facts, spec))
+    found = [*_found(facts, spec), *check_spec(spec)]
     order = list(Severity)
     return sorted(found, key=lambda finding: order.index(finding.severity))
+
+
+def check_spec(spec: DeploymentSpec) -> list[Finding]:
+    """Return what the rules found that look at the spec alone."""
+    return [found for rule in SPEC_RULES if (found := rule(spec)) is not None]
 
 
 def _found(facts: ModelFacts, spec: DeploymentSpec) -> Iterator[Finding]:
@@ -62,10 +71,10 @@ def flavor(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
     )
 
 
-def python_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+def python_version(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
     """Warn of a model made by another Python: it may fail to load."""
     made_by = _major_minor(facts.python_version)
-    if made_by is None or made_by == _SERVED_BY:
+    if made_by in {None, _SERVED_BY} or not _is_served_here(spec):
         return None
     serving = ".".join(str(part) for part in _SERVED_BY)
     return Finding(
@@ -77,10 +86,11 @@ def python_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
     )
 
 
-def mlflow_version(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
+def mlflow_version(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
     """Warn of a model of a newer MLflow: it may use what this one lacks."""
     made_by = _major_minor(facts.mlflow_version)
-    if made_by is None or made_by[0] <= _MLFLOW_MAJOR:
+    is_older = made_by is None or made_by[0] <= _MLFLOW_MAJOR
+    if is_older or not _is_served_here(spec):
         return None
     return Finding(
         code="mlflow_version_newer",
@@ -117,7 +127,50 @@ def signature(facts: ModelFacts, _spec: DeploymentSpec) -> Finding | None:
     )
 
 
-RULES: tuple[Rule, ...] = (flavor, python_version, mlflow_version, example, signature)
+def conda_environment(facts: ModelFacts, spec: DeploymentSpec) -> Finding | None:
+    """Refuse a model that names no conda environment where an image is made of it."""
+    if _is_served_here(spec) or facts.conda_yaml is not None:
+        return None
+    return Finding(
+        code="conda_yaml_missing",
+        severity=Severity.ERROR,
+        message="The model has no conda.yaml, of which Azure would make its image.",
+        remedy="Log the model with MLflow, which writes one, or give conda_env.",
+    )
+
+
+def model_data(spec: DeploymentSpec) -> Finding | None:
+    """Warn of an option that Azure takes and does nothing with any more."""
+    match spec.target:
+        case AciOptions(collect_model_data=True) | AksOptions(collect_model_data=True):
+            return Finding(
+                code="collect_model_data_retired",
+                severity=Severity.WARNING,
+                message="collect_model_data has no effect: what collected the data is "
+                "the SDK's code in a scoring script, which a model that is deployed "
+                "without a script does not have, and Azure retired it with v1.",
+                remedy="Set enable_app_insights to keep what the service logs, or use "
+                "the data collector of an online endpoint (target managed).",
+                evidence="target.collect_model_data",
+            )
+        case _:
+            return None
+
+
+SPEC_RULES: tuple[SpecRule, ...] = (model_data,)
+RULES: tuple[Rule, ...] = (
+    flavor,
+    conda_environment,
+    python_version,
+    mlflow_version,
+    example,
+    signature,
+)
+
+
+def _is_served_here(spec: DeploymentSpec) -> bool:
+    """Whether this very Python and MLflow serve it, and no image made for it."""
+    return isinstance(spec.target, LocalOptions)
 
 
 def _major_minor(version: str | None) -> tuple[int, int] | None:

@@ -2,11 +2,14 @@
 
 import json
 import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
 
-from app.core.event import Event, WebhookDisabled
+from app.core.event import WebhookDisabled
 from app.core.retry import Verdict, judge, next_attempt_at
 from app.core.webhook import Attempt, Delivery, DeliveryState, Webhook
 from app.runner.running import RunningJob
@@ -15,9 +18,9 @@ from app.services.context import Context
 from app.services.events import envelope
 from app.services.followers import unseal
 from app.services.webhooks import webhook_json
-from app.storage import deliveries, events, jobs, webhooks
+from app.storage import attempts, deliveries, events, jobs, webhooks
+from app.storage.attempts import Due, Outcome
 from app.storage.database import Transaction
-from app.storage.deliveries import Outcome
 from app.storage.events import NewEvent
 from app.storage.webhooks import WebhookValues
 from app.webhooks.sender import AttemptResult, Sender, SendRequest
@@ -25,66 +28,87 @@ from app.webhooks.signing import sign
 
 _LOG = structlog.get_logger(__name__)
 _JITTER_STEPS = 1000
+# Attempts at one webhook at a time, of the 64 of a worker: a receiver that never
+# answers holds each for 15 s, and must leave room for those that do.
+_MOST_AT_ONCE = 32
+_PUT_BACK_FOR = timedelta(seconds=5)
 
 
 class DeliveryRunner:
-    """Sends deliveries: at least once, each attempt signed anew and recorded."""
+    """Sends deliveries: at least once, each attempt signed anew and recorded.
 
-    def __init__(self, context: Context, sender: Sender) -> None:
+    No webhook has more than `most_at_once` attempts going; what is more comes back.
+    """
+
+    def __init__(
+        self, context: Context, sender: Sender, *, most_at_once: int = _MOST_AT_ONCE
+    ) -> None:
         self._context = context
         self._sender = sender
+        self._most_at_once = most_at_once
+        self._going: Counter[str] = Counter()
 
     async def deliver(self, job: RunningJob, *, delivery_id: str) -> None:
         """Make the next attempt, record it, and schedule the one after if needed."""
         del job  # An attempt takes 15 s at most and nothing is written at a target.
+        async with self._context.database.reading() as connection:
+            due = await attempts.find(connection, delivery_id)
+        delivery = due.delivery
+        if delivery.state.is_terminal or await self._is_early(delivery):
+            return
+        if self._going[delivery.webhook_id] >= self._most_at_once:
+            again_at = self._context.clock.now() + _PUT_BACK_FOR
+            await self._put_back(delivery, at=again_at)
+            return
+        with self._counted(delivery.webhook_id):
+            await self._attempt(due)
+
+    async def _attempt(self, due: Due) -> None:
         context = self._context
-        async with context.database.reading() as connection:
-            delivery = await deliveries.get(connection, delivery_id)
-            if delivery.state.is_terminal:
-                return
-            if await self._is_early(delivery):
-                return
-            webhook = await webhooks.find(connection, delivery.webhook_id)
-            event = await events.get(connection, delivery.event_id)
-        if webhook is None or not webhook.enabled:
+        if not due.is_listening:
             async with context.database.transaction() as tx:
-                await deliveries.cancel(tx, delivery_id, at=context.clock.now())
+                await deliveries.cancel(tx, due.delivery.id, at=context.clock.now())
             return
         started_at = context.clock.now()
-        result = await self._send(delivery, webhook, event, at=started_at)
-        await self._record(delivery, webhook, result, started_at=started_at)
+        result = await self._send(due, at=started_at)
+        await self._record(due, result, started_at=started_at)
 
     async def _is_early(self, delivery: Delivery) -> bool:
         """Put back a job that a resync woke before its delivery's time."""
         due_at = delivery.next_attempt_at
         if due_at is None or due_at <= self._context.clock.now():
             return False
-        async with self._context.database.transaction() as tx:
-            await jobs.defer(tx, [tasks.deliver(delivery.id, at=due_at)])
+        await self._put_back(delivery, at=due_at)
         return True
 
-    async def _send(
-        self, delivery: Delivery, webhook: Webhook, event: Event, *, at: datetime
-    ) -> AttemptResult:
-        async with self._context.database.reading() as connection:
-            token = await webhooks.secret_of(connection, webhook.id)
-        secret = unseal(self._context, webhook.id, token)
-        body = json.dumps(envelope(event), separators=(",", ":")).encode()
-        headers = sign([secret], delivery.message_id, timestamp=at, body=body)
-        request = SendRequest(url=webhook.url, headers=headers, body=body)
+    async def _put_back(self, delivery: Delivery, *, at: datetime) -> None:
+        async with self._context.database.transaction() as tx:
+            await jobs.defer(tx, [tasks.deliver(delivery.id, at=at)])
+
+    @contextmanager
+    def _counted(self, webhook_id: str) -> Iterator[None]:
+        self._going[webhook_id] += 1
+        try:
+            yield
+        finally:
+            self._going[webhook_id] -= 1
+            if not self._going[webhook_id]:
+                del self._going[webhook_id]
+
+    async def _send(self, due: Due, *, at: datetime) -> AttemptResult:
+        secret = unseal(self._context, due.webhook.id, due.secret)
+        body = json.dumps(envelope(due.event), separators=(",", ":")).encode()
+        headers = sign([secret], due.delivery.message_id, timestamp=at, body=body)
+        request = SendRequest(url=due.webhook.url, headers=headers, body=body)
         return await self._sender.send(request)
 
     async def _record(
-        self,
-        delivery: Delivery,
-        webhook: Webhook,
-        result: AttemptResult,
-        *,
-        started_at: datetime,
+        self, due: Due, result: AttemptResult, *, started_at: datetime
     ) -> None:
+        delivery, webhook = due.delivery, due.webhook
         now = self._context.clock.now()
         attempt = Attempt(
-            number=len(delivery.attempts) + 1,
+            number=due.made + 1,
             started_at=started_at,
             duration_seconds=result.duration_seconds,
             status=result.status,
@@ -94,7 +118,7 @@ class DeliveryRunner:
         verdict = judge(result.status)
         outcome = _outcome(attempt, verdict, now, result.retry_after)
         async with self._context.database.transaction() as tx:
-            if not await deliveries.record(tx, delivery, attempt, outcome):
+            if not await attempts.record(tx, delivery.id, attempt, outcome):
                 return
             if outcome.next_attempt_at is not None:
                 again = tasks.deliver(delivery.id, at=outcome.next_attempt_at)

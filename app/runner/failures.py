@@ -65,6 +65,28 @@ def model_missing() -> Failure:
     )
 
 
+def nothing_serves() -> Failure:
+    """Return the failure of a change of what serves, where nothing does any more."""
+    return Failure(
+        code=FailureCode.AUTH_DISABLED,
+        message="Nothing that has keys serves under this name any more.",
+        remedy="Follow the deployment until it is live, and ask again.",
+        retryable=True,
+        blame=Blame.CALLER,
+    )
+
+
+def regeneration_canceled() -> Failure:
+    """Return what the record says of a key that was not to be replaced after all."""
+    return Failure(
+        code=FailureCode.CANCELED,
+        message="The operation was canceled; the key may have been replaced already.",
+        remedy="Read the keys again, and use what they are now.",
+        retryable=True,
+        blame=Blame.CALLER,
+    )
+
+
 def unanswered(error: TargetError) -> Failure:
     """Return the failure of a smoke test that nobody answered."""
     return Failure(

@@ -1,47 +1,33 @@
 """Every write of a worker about its operation, fenced by the epoch it began with."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TypeVar
 
-import structlog
-
-from app.core.conditions import Condition, ConditionStatus, ConditionType, merge
-from app.core.deployment import Deployment, Operation
-from app.core.errors import UnavailableError
+from app.core.conditions import ConditionType
+from app.core.deployment import Deployment, Operation, Revision
+from app.core.errors import FencedError
 from app.core.event import (
     DeploymentPhaseChanged,
     DeploymentProgress,
-    DeploymentStarted,
     EventType,
 )
 from app.core.failure import Failure
 from app.core.lifecycle import (
-    DeploymentState,
-    OperationKind,
     OperationState,
     Phase,
 )
-from app.core.retry import backoff
-from app.core.target import Handle, ResolvedModel
+from app.core.target import Handle, Observation, ResolvedModel, azure_name
+from app.runner.records import persistently
+from app.runner.steps import ConditionTuple, Step, take, taking_up
 from app.runner.work import Subject, Work
 from app.services import admission
-from app.services.events import announce, record
-from app.storage import deployments, operations, revisions, workspaces
-from app.storage.database import Transaction, database_now
+from app.services.events import notify_webhooks
+from app.storage import revisions, steps
+from app.storage.database import Connection, Transaction
 from app.storage.deployments import DeploymentValues
+from app.storage.events import NewEvent
 from app.storage.operations import OperationValues
-
-_LOG = structlog.get_logger(__name__)
-_Result = TypeVar("_Result")
-
-# A condition as the phases tell it: type, whether it holds, reason, message.
-ConditionTuple = tuple[ConditionType, bool | None, str, str]
-
-_FIRST_WAIT = timedelta(milliseconds=100)
-_LONGEST_WAIT = timedelta(seconds=2)
+from app.storage.steps import ChangedMeanwhileError, Standing
 
 
 class Ledger:
@@ -50,12 +36,26 @@ class Ledger:
     Every write takes the deployment's row first, so that no two transactions wait
     for one another, and names the epoch: FencedError means that another worker has
     taken over. A database that is away is waited for; the engine ends the wait.
+
+    What is noted is written with the next write, in order and in one transaction;
+    `flush` writes it before anything outside is called. `subject` has it already.
     """
 
-    def __init__(self, work: Work, subject: Subject, *, seconds_left: float) -> None:
+    def __init__(self, work: Work, found: Standing) -> None:
         self._work = work
-        self.subject = subject
-        self.seconds_left = seconds_left
+        left = found.operation.deadline_at - found.read_at
+        self.seconds_left = left.total_seconds()
+        self.subject = Subject(
+            workspace=found.workspace,
+            deployment=found.deployment,
+            operation=found.operation,
+            revision=found.revision,
+        )
+        # As the database has them; None while it is not sure what it has.
+        self._stored: tuple[Deployment, Operation] | None
+        self._stored = (found.deployment, found.operation)
+        self._noted: list[Step] = []
+        self._told: list[NewEvent] = []
 
     @classmethod
     async def open(cls, work: Work, operation_id: str) -> "Ledger | None":
@@ -63,47 +63,77 @@ class Ledger:
 
         None if it has ended, so that a job that comes late does nothing.
         """
-
-        async def take_up(tx: Transaction) -> "Ledger | None":
-            found = await operations.get(tx, operation_id, project=None)
-            await deployments.lock(tx, found.deployment_id, project=None)
-            operation = await operations.take_up(
-                tx, operation_id, at=work.context.clock.now()
-            )
-            if operation is None:
+        while True:
+            found = await _find(work, operation_id)
+            if found.operation.state.is_terminal:
                 return None
-            return await cls._opened(work, tx, operation)
-
-        return await persistently(work, take_up)
+            ledger = cls(work, found)
+            ledger.note(taking_up(work.context, found))
+            try:
+                await ledger._store()
+            except ChangedMeanwhileError:
+                continue
+            return ledger
 
     async def reload(self) -> Operation:
-        """Return the operation as it stands, to see whether it was canceled."""
-        subject = self.subject
+        """Return the operation as it stands, to see whether it was canceled.
 
-        async def read(tx: Transaction) -> tuple[Deployment, Operation]:
-            found, _ = await deployments.get(tx, subject.deployment.id, project=None)
-            operation = await operations.get(tx, subject.operation.id, project=None)
-            return found, operation
+        What was noted and not yet written is forgotten: the record decides.
+        """
+        self._noted, self._told = [], []
+        await self._reread()
+        return self.subject.operation
 
-        found, operation = await persistently(self._work, read)
-        self.subject = replace(subject, deployment=found, operation=operation)
-        return operation
+    def begin(self, phase: Phase) -> None:
+        """Note that `phase` begins."""
+        self.note(
+            Step(
+                operation=OperationValues(phase=phase),
+                happened=[DeploymentPhaseChanged(detail=phase.value)],
+            )
+        )
 
     async def enter(self, phase: Phase, *, error: Failure | None = None) -> None:
         """Record that `phase` begins, and why if it is the clean-up of a failure."""
         values = OperationValues(phase=phase)
         if error is not None:
             values["error"] = error
-        await self.write(values, happened=[DeploymentPhaseChanged(detail=phase.value)])
+        happened = [DeploymentPhaseChanged(detail=phase.value)]
+        await self.write(Step(operation=values, happened=happened))
 
     async def progress(self, detail: str) -> None:
         """Record one line about what moves within the phase."""
-        await self.write(
-            OperationValues(), happened=[DeploymentProgress(detail=detail)]
-        )
+        await self.write(Step(happened=[DeploymentProgress(detail=detail)]))
 
-    async def keep_model(self, model: ResolvedModel) -> None:
-        """Pin the revision to `model` for ever."""
+    async def saw(
+        self, handle: Handle, seen: Observation, *, progress: str | None = None
+    ) -> None:
+        """Record one look: Azure's own word for the state, and what moved.
+
+        Nothing is written while neither says anything new.
+        """
+        values = DeploymentValues()
+        is_news = seen.raw_state != self.subject.deployment.azure_state
+        if azure_name(handle) is not None and is_news:
+            values["azure_state"] = seen.raw_state
+        happened = [DeploymentProgress(detail=progress)] if progress else []
+        if values or happened:
+            await self.write(Step(deployment=values, happened=happened))
+
+    async def serving_revision(self) -> Revision | None:
+        """Return the revision that callers reach, as it stands; None if none."""
+        deployment = self.subject.deployment
+        number = deployment.serving_revision
+        if number is None:
+            return None
+
+        async def read(tx: Transaction) -> Revision:
+            return await revisions.get(tx, deployment.id, number)
+
+        return await persistently(self._work, read, is_reading=True)
+
+    def keep_model(self, model: ResolvedModel) -> None:
+        """Note that the revision is pinned to `model` for ever."""
         number = self.subject.revision.number
         values = DeploymentValues()
         if self.subject.deployment.serving_revision is None:
@@ -112,12 +142,13 @@ class Ledger:
         async def pin(tx: Transaction, deployment_id: str) -> None:
             await revisions.set_model(tx, deployment_id, number, model)
 
-        await self.write(
-            OperationValues(),
-            deployment=values,
-            conditions=[(ConditionType.MODEL_READY, True, "Resolved", model.uri)],
-            happened=[DeploymentProgress(detail=f"model pinned to {model.uri}")],
-            also=pin,
+        self.note(
+            Step(
+                deployment=values,
+                conditions=[(ConditionType.MODEL_READY, True, "Resolved", model.uri)],
+                happened=[DeploymentProgress(detail=f"model pinned to {model.uri}")],
+                also=pin,
+            )
         )
         pinned = replace(self.subject.revision, model=model)
         self.subject = replace(self.subject, revision=pinned)
@@ -128,7 +159,7 @@ class Ledger:
         async def keep(tx: Transaction, deployment_id: str) -> None:
             await revisions.set_handle(tx, deployment_id, number, handle)
 
-        await self.write(OperationValues(), also=keep)
+        await self.write(Step(also=keep))
         if number == self.subject.revision.number:
             kept = replace(self.subject.revision, handle=handle)
             self.subject = replace(self.subject, revision=kept)
@@ -139,7 +170,7 @@ class Ledger:
         async def keep(tx: Transaction, deployment_id: str) -> None:
             await revisions.set_log_tail(tx, deployment_id, number, lines)
 
-        await self.write(OperationValues(), also=keep)
+        await self.write(Step(also=keep))
 
     async def finish(
         self,
@@ -160,127 +191,83 @@ class Ledger:
             state=state, error=error, finished_at=work.context.clock.now()
         )
         await self.write(
-            values,
-            deployment=deployment,
-            conditions=conditions,
-            happened=happened,
-            also=admit,
-        )
-
-    async def write(
-        self,
-        values: OperationValues,
-        *,
-        deployment: DeploymentValues | None = None,
-        conditions: Sequence[ConditionTuple] = (),
-        happened: Sequence[EventType] = (),
-        also: Callable[[Transaction, str], Awaitable[None]] | None = None,
-    ) -> None:
-        """Write operation, deployment, events and `also` together or not at all."""
-        subject, context = self.subject, self._work.context
-
-        async def together(tx: Transaction) -> tuple[Deployment, Operation]:
-            columns = DeploymentValues(**(deployment or DeploymentValues()))
-            if conditions:
-                standing = await deployments.lock(
-                    tx, subject.deployment.id, project=None
-                )
-                columns["conditions"] = merge(
-                    standing.conditions,
-                    [_condition(item, context.clock.now()) for item in conditions],
-                )
-            written = await deployments.change(
-                tx,
-                subject.deployment.id,
-                columns,
-                events=len(happened),
-                at=context.clock.now(),
+            Step(
+                operation=values,
+                deployment=deployment,
+                conditions=conditions,
+                happened=happened,
+                also=admit,
             )
-            changed = await operations.change(
-                tx, subject.operation.id, values, epoch=subject.operation.epoch
-            )
-            if also is not None:
-                await also(tx, written.id)
-            await announce(context, tx, written, operation=changed, happened=happened)
-            return written, changed
-
-        written, changed = await persistently(self._work, together)
-        self.subject = replace(subject, deployment=written, operation=changed)
-
-    @classmethod
-    async def _opened(
-        cls, work: Work, tx: Transaction, operation: Operation
-    ) -> "Ledger":
-        deployment = await deployments.lock(tx, operation.deployment_id, project=None)
-        number = operation.revision or deployment.wanted_revision
-        revision = await revisions.get(tx, deployment.id, number)
-        changed = await record(
-            work.context,
-            tx,
-            deployment.id,
-            values=_values_at_start(deployment.state, operation.kind),
-            operation=operation,
-            happened=[DeploymentStarted(detail=_how_started(operation))],
         )
-        subject = Subject(
-            workspace=await workspaces.get_by_id(tx, operation.workspace_id),
-            deployment=changed,
-            operation=operation,
-            revision=revision,
+
+    async def write(self, step: Step) -> None:
+        """Write `step`, and what was noted before it, together or not at all."""
+        self.note(step)
+        await self.flush()
+
+    def note(self, step: Step) -> None:
+        """Have `step` written with the next one, or by `flush`."""
+        self.subject, told = take(self._work.context, self.subject, step)
+        self._noted.append(step)
+        self._told.extend(told)
+
+    async def flush(self) -> None:
+        """Write what was noted, if anything was, in one transaction.
+
+        If somebody else wrote to the deployment since it was read, the steps are
+        taken again from what stands now.
+        """
+        while self._noted:
+            if self._stored is None:
+                await self._reread()
+            noted = self._noted
+            try:
+                await self._store()
+            except ChangedMeanwhileError:
+                self._noted = noted
+
+    async def _store(self) -> None:
+        before, subject, context = self._stored, self.subject, self._work.context
+        noted, told = self._noted, self._told
+        if before is None:
+            raise ChangedMeanwhileError
+        after = (subject.deployment, subject.operation)
+
+        async def together(tx: Transaction) -> None:
+            is_heard = await steps.write(tx, before, after, told=told)
+            for step in noted:
+                if step.also is not None:
+                    await step.also(tx, subject.deployment.id)
+            if is_heard and told:
+                await notify_webhooks(context, tx, subject.deployment, told)
+
+        # A cancellation from here on leaves open what was kept, so each step is
+        # tried once, and what follows begins with another look.
+        self._stored, self._noted, self._told = None, [], []
+        await persistently(self._work, together)
+        self._stored = after
+
+    async def _reread(self) -> None:
+        """Take what was noted again, from what stands now; FencedError if not ours."""
+        mine = self.subject.operation
+        found = await _find(self._work, mine.id)
+        if found.operation.epoch != mine.epoch or found.operation.state.is_terminal:
+            raise FencedError(f"Operation {mine.id} is not ours to change any more.")
+        self._stored = (found.deployment, found.operation)
+        noted, self._noted, self._told = self._noted, [], []
+        self.subject = replace(
+            self.subject,
+            deployment=found.deployment,
+            operation=found.operation,
+            # Noted steps may know more of it than the record.
+            revision=self.subject.revision if noted else found.revision,
         )
-        left = operation.deadline_at - await database_now(tx)
-        return cls(work, subject, seconds_left=left.total_seconds())
+        for step in noted:
+            self.note(step)
 
 
-async def persistently(
-    work: Work, action: Callable[[Transaction], Awaitable[_Result]]
-) -> _Result:
-    """Run `action` in a transaction, again and again while the database is away.
+async def _find(work: Work, operation_id: str) -> Standing:
+    async def read(connection: Connection) -> Standing:
+        return await steps.find(connection, operation_id)
 
-    A worker that loses its lease meanwhile is canceled by the engine.
-    """
-    failures = 0
-    while True:
-        try:
-            async with work.context.database.transaction() as tx:
-                return await action(tx)
-        except UnavailableError:
-            failures += 1
-            _LOG.warning("database_away", failures=failures)
-        wait = backoff(failures, _FIRST_WAIT, cap=_LONGEST_WAIT, jitter=0.5)
-        await asyncio.sleep(wait.total_seconds())
-
-
-def _values_at_start(state: DeploymentState, kind: OperationKind) -> DeploymentValues:
-    if kind is OperationKind.DELETE:
-        return DeploymentValues()
-    match state:
-        case DeploymentState.PENDING:
-            return DeploymentValues(state=DeploymentState.DEPLOYING)
-        case DeploymentState.LIVE:
-            return DeploymentValues(state=DeploymentState.UPDATING)
-        case _:
-            return DeploymentValues()
-
-
-def _how_started(operation: Operation) -> str:
-    if operation.epoch == 1:
-        return "a worker took the operation up"
-    phase = operation.phase.value if operation.phase is not None else "the start"
-    return f"a worker took the operation up again, at {phase}"
-
-
-def _condition(item: ConditionTuple, at: datetime) -> Condition:
-    kind, holds, reason, message = item
-    statuses = {
-        True: ConditionStatus.TRUE,
-        False: ConditionStatus.FALSE,
-        None: ConditionStatus.UNKNOWN,
-    }
-    return Condition(
-        type=kind,
-        status=statuses[holds],
-        reason=reason,
-        message=message,
-        last_transition_at=at,
-    )
+    return await persistently(work, read, is_reading=True)

@@ -26,11 +26,15 @@ from app.core.lifecycle import (
     Phase,
 )
 from app.runner import failpoints
+from app.runner.clusters import ClusterRunner
 from app.runner.failures import canceled, deadline_exceeded, internal_error
-from app.runner.ledger import ConditionTuple, Ledger, persistently
+from app.runner.ledger import Ledger
 from app.runner.phases import Phases
+from app.runner.records import persistently
+from app.runner.regeneration import Regeneration
 from app.runner.removals import Removals
 from app.runner.running import AbortReason, RunningJob
+from app.runner.steps import ConditionTuple
 from app.runner.work import (
     CancelRequestedError,
     OperationFailedError,
@@ -39,9 +43,10 @@ from app.runner.work import (
 from app.services import tasks
 from app.services.cancellation import values_when_given_up
 from app.services.planning import SPEC_VERSION
-from app.storage import deployments, jobs, operations
-from app.storage.database import Transaction
+from app.storage import deployments, jobs, steps
+from app.storage.database import Connection, Transaction
 from app.storage.deployments import DeploymentValues
+from app.storage.steps import Kind
 
 _LOG = structlog.get_logger(__name__)
 
@@ -68,7 +73,12 @@ class OperationRunner:
         for dead, leaves the record for the next one.
         """
         with structlog.contextvars.bound_contextvars(operation_id=operation_id):
-            if await self._is_newer(operation_id):
+            found = await self._understood(operation_id)
+            if found is None:
+                return
+            if found.cluster_id is not None and self._work.clusters is not None:
+                clusters = ClusterRunner(self._work, self._work.clusters)
+                await clusters.advance(job, operation_id)
                 return
             ledger = await Ledger.open(self._work, operation_id)
             if ledger is None:
@@ -79,29 +89,39 @@ class OperationRunner:
             except (FencedError, LeaseLostError) as error:
                 _LOG.warning("operation_lost", reason=error.code)
 
-    async def _is_newer(self, operation_id: str) -> bool:
+    async def _understood(self, operation_id: str) -> Kind | None:
         """Put back a job that only a newer release, or another worker, understands."""
 
-        async def put_back(tx: Transaction) -> bool:
-            operation = await operations.get(tx, operation_id, project=None)
-            found, _ = await deployments.get(tx, operation.deployment_id, project=None)
-            is_known = found.spec.target.kind in self._work.targets
-            if operation.spec_version <= SPEC_VERSION and is_known:
-                return False
-            again = tasks.advance(
-                operation_id,
-                operation.endpoint_key,
-                at=self._work.context.clock.now() + _PUT_BACK_FOR,
-            )
-            await jobs.defer(tx, [again])
-            return True
+        async def look(connection: Connection) -> Kind:
+            return await steps.kind(connection, operation_id)
 
-        return await persistently(self._work, put_back)
+        kind = await persistently(self._work, look, is_reading=True)
+        if kind.spec_version <= SPEC_VERSION and self._is_ours(kind):
+            return kind
+        again = tasks.advance(
+            operation_id,
+            kind.endpoint_key,
+            at=self._work.context.clock.now() + _PUT_BACK_FOR,
+        )
+
+        async def put_back(tx: Transaction) -> None:
+            await jobs.defer(tx, [again])
+
+        await persistently(self._work, put_back)
+        return None
+
+    def _is_ours(self, kind: Kind) -> bool:
+        if kind.cluster_id is not None:
+            return self._work.clusters is not None
+        return kind.target in self._work.targets
 
     async def _run(self, job: RunningJob, ledger: Ledger) -> None:
         removals = Removals(self._work, ledger, job.lease)
         while True:
             try:
+                if ledger.subject.operation.kind is OperationKind.REGENERATE:
+                    await Regeneration(self._work, ledger, job.lease).run()
+                    return
                 await self._drive(
                     ledger, removals, Phases(self._work, ledger, job.lease)
                 )
@@ -158,12 +178,13 @@ class OperationRunner:
             if _is_canceled(ledger):
                 raise CancelRequestedError
             if ledger.subject.operation.phase is not phase:
-                await ledger.enter(phase)
+                ledger.begin(phase)
             failpoints.reach(phase.value)
             await step()
         # From here on callers reach the revision: it is too late to cancel.
         if ledger.subject.operation.phase is not Phase.CLEANUP:
-            await ledger.enter(Phase.CLEANUP)
+            ledger.begin(Phase.CLEANUP)
+        await ledger.flush()
         failpoints.reach(Phase.CLEANUP.value)
 
     async def _succeed(self, ledger: Ledger) -> None:

@@ -11,7 +11,10 @@ from app.core.failure import FailureCode, TargetError
 from app.core.model_uri import parse_model_uri
 from app.core.specs import DeploymentSpec
 from app.core.target import ResolvedModel, SupportsLogs
-from app.preflight.rules import Finding, check
+from app.preflight.rules import Finding, check, check_spec
+from app.runner.query_azure import AzureAnswers
+from app.runner.query_clusters import ClusterAnswers
+from app.runner.query_keys import KeyAnswers
 from app.runner.running import RunningJob
 from app.runner.work import Work
 from app.services import queries as questions
@@ -72,6 +75,9 @@ class QueryRunner:
             "resolve": self._resolve,
             "preflight": self._preflight,
             "logs": self._logs,
+            **KeyAnswers(self._work).kinds(),
+            **AzureAnswers(self._work).kinds(),
+            **ClusterAnswers(self._work).kinds(),
         }
 
     async def _resolve(self, question: Question) -> Any:  # noqa: ANN401
@@ -80,14 +86,15 @@ class QueryRunner:
 
     async def _preflight(self, question: Question) -> Any:  # noqa: ANN401
         spec = _SPEC.validate_python(question["spec"])
+        of_spec = _FINDINGS.dump_python(check_spec(spec), mode="json")
         try:
             model = await self._find(question["workspace"], spec.model.uri)
         except TargetError as error:
             if error.failure.code is not FailureCode.MODEL_NOT_FOUND:
                 raise
-            return {"model": None, "findings": [_not_found(error)]}
+            return {"model": None, "findings": [_not_found(error), *of_spec]}
         if model is None:
-            return {"model": None, "findings": []}
+            return {"model": None, "findings": of_spec}
         async with self._work.context.database.reading() as connection:
             workspace = await workspaces.get(connection, question["workspace"])
         facts = await self._work.store.inspect(workspace, model)

@@ -7,19 +7,26 @@ import structlog
 
 from app.core.conditions import ConditionType
 from app.core.deployment import Revision
-from app.core.event import DeploymentDeleted, DeploymentFailed, DeploymentProgress
+from app.core.event import (
+    DeploymentDeleted,
+    DeploymentFailed,
+    DeploymentUnreachable,
+)
 from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
 from app.core.lifecycle import DeploymentState, OperationState, Phase
 from app.core.retry import backoff
-from app.core.target import SupportsLogs, SupportsTraffic, Target
+from app.core.target import ChangesInPlace, SupportsLogs, SupportsTraffic, Target
 from app.runner import failpoints
-from app.runner.ledger import Ledger, persistently
-from app.runner.work import Work
+from app.runner.arrivals import Arrivals
+from app.runner.failures import deadline_exceeded
+from app.runner.ledger import Ledger
+from app.runner.records import persistently
+from app.runner.steps import Step
+from app.runner.work import OperationFailedError, Work
 from app.storage import revisions
 from app.storage.database import Transaction
 from app.storage.deployments import DeploymentValues
-from app.storage.operations import OperationValues
 
 _LOG = structlog.get_logger(__name__)
 
@@ -27,6 +34,8 @@ _TRIES = 5
 _FIRST_WAIT = timedelta(milliseconds=500)
 _LONGEST_WAIT = timedelta(seconds=5)
 _LOG_LINES_KEPT = 200
+# What a change in place undoes took Azure up to 20 minutes to do.
+_PUT_BACK_SECONDS = 1800.0
 
 
 class Removals:
@@ -76,17 +85,62 @@ class Removals:
         try:
             await self._send_callers_back(target)
             revision = await self._reread(subject.revision)
-            if not await self._is_in_use(revision):
+            if isinstance(target, ChangesInPlace) and self._has_other(revision):
+                await self._keep_last_log(target, revision)
+                await self._put_back(target)
+                await self._ledger.keep_handle(revision.number, None)
+            elif not await self._is_in_use(revision):
                 await self._remove(target, revision)
+        except OperationFailedError as error:
+            _LOG.warning("put_back_failed", cause=error.failure.cause)
+            await self._not_put_back(error.failure)
+        except TimeoutError:
+            await self._not_put_back(deadline_exceeded(_PUT_BACK_SECONDS))
         except TargetError as error:
             _LOG.warning("withdraw_failed", detail=error.detail)
             await self._ledger.progress(f"could not be removed yet: {error.detail}")
+
+    def _has_other(self, revision: Revision) -> bool:
+        """Whether another revision served before this one and is to stay."""
+        deployment = self._ledger.subject.deployment
+        serving = deployment.serving_revision
+        is_going = deployment.state is DeploymentState.DELETING
+        return serving not in {None, revision.number} and not is_going
+
+    async def _put_back(self, target: Target) -> None:
+        """Apply what served before, where a change was made to that very thing.
+
+        Raises OperationFailedError if it does not come up again.
+        """
+        serving = await self._ledger.serving_revision()
+        if serving is None:
+            return
+        arrivals = Arrivals(self._work, self._ledger, self._lease)
+        await self._ledger.progress(f"putting revision {serving.number} back")
+        handle = await arrivals.apply(target, serving)
+        await self._ledger.keep_handle(serving.number, handle)
+        async with asyncio.timeout(_PUT_BACK_SECONDS):
+            await arrivals.wait(target, serving, handle)
+
+    async def _not_put_back(self, failure: Failure) -> None:
+        """Record that the revision from before the change serves nobody any more."""
+        reason = failure.cause or failure.message
+        await self._ledger.write(
+            Step(
+                deployment=DeploymentValues(serving=False),
+                conditions=[(ConditionType.SERVING, False, "NotPutBack", reason)],
+                happened=[DeploymentUnreachable(detail=f"not put back: {reason}")],
+            )
+        )
 
     async def retire_others(self) -> None:
         """Remove every revision but the one that callers now reach."""
         target = self._work.target(self._ledger.subject.revision.spec.target.kind)
         for revision in await self._with_handles():
+            if revision.number == self._ledger.subject.deployment.serving_revision:
+                continue
             if await self._is_in_use(revision):
+                await self._forget_shared(target, revision)
                 continue
             try:
                 await self._remove(target, revision)
@@ -95,17 +149,17 @@ class Removals:
                 continue
             await self._ledger.progress(f"revision {revision.number} was removed")
 
+    async def _forget_shared(self, target: Target, revision: Revision) -> None:
+        """Drop the second name of a thing that now goes by its new revision alone."""
+        if isinstance(target, ChangesInPlace):
+            await self._ledger.keep_handle(revision.number, None)
+
     async def _remove_everything(self) -> None:
         subject = self._ledger.subject
         target = self._work.target(subject.deployment.spec.target.kind)
         for revision in await self._with_handles():
             await self._remove(target, revision)
-            await self._ledger.write(
-                OperationValues(),
-                happened=[
-                    DeploymentProgress(detail=f"revision {revision.number} is gone")
-                ],
-            )
+            await self._ledger.progress(f"revision {revision.number} is gone")
         if isinstance(target, SupportsTraffic):
             async with self._work.locks.held(subject.deployment.endpoint_key):
                 await target.close(subject.deployment.endpoint_key)
@@ -114,13 +168,17 @@ class Removals:
         handle = revision.handle
         if handle is None:
             return
-        if isinstance(target, SupportsLogs):
-            lines = await target.logs(handle, source="model", tail=_LOG_LINES_KEPT)
-            if lines:
-                await self._ledger.keep_log(revision.number, lines)
+        await self._keep_last_log(target, revision)
         async with self._work.locks.held(self._ledger.subject.deployment.endpoint_key):
             await self._delete_at(target, revision)
         await self._ledger.keep_handle(revision.number, None)
+
+    async def _keep_last_log(self, target: Target, revision: Revision) -> None:
+        if revision.handle is None or not isinstance(target, SupportsLogs):
+            return
+        lines = await target.logs(revision.handle, source="model", tail=_LOG_LINES_KEPT)
+        if lines:
+            await self._ledger.keep_log(revision.number, lines)
 
     async def _delete_at(self, target: Target, revision: Revision) -> None:
         for failures in range(1, _TRIES + 1):
@@ -151,8 +209,11 @@ class Removals:
                 )
 
     async def _is_in_use(self, revision: Revision) -> bool:
-        in_use = {t.azure_name for t in self._ledger.subject.deployment.traffic}
-        return revision.slot in in_use
+        serving = await self._ledger.serving_revision()
+        if serving is None:
+            return False
+        shares_thing = revision.handle is not None and revision.handle == serving.handle
+        return revision.slot == serving.slot or shares_thing
 
     async def _with_handles(self) -> list[Revision]:
         deployment_id = self._ledger.subject.deployment.id
@@ -160,7 +221,7 @@ class Removals:
         async def read(tx: Transaction) -> list[Revision]:
             return await revisions.with_handle(tx, deployment_id)
 
-        return await persistently(self._work, read)
+        return await persistently(self._work, read, is_reading=True)
 
     async def _reread(self, revision: Revision) -> Revision:
         return await self._reread_number(revision.number)
@@ -171,7 +232,7 @@ class Removals:
         async def read(tx: Transaction) -> Revision:
             return await revisions.get(tx, deployment_id, number)
 
-        return await persistently(self._work, read)
+        return await persistently(self._work, read, is_reading=True)
 
     async def _delete_failed(self, failure: Failure) -> None:
         told = Failure(

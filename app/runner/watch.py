@@ -7,16 +7,14 @@ from datetime import timedelta
 
 import structlog
 
-from app.core.conditions import Condition, ConditionStatus, ConditionType, merge
 from app.core.deployment import Deployment, Operation
 from app.core.errors import AppError
-from app.core.event import DeploymentRecovered, DeploymentUnreachable, EventType
 from app.core.lease import Lease
-from app.core.lifecycle import DeploymentState
 from app.core.retry import backoff
 from app.core.target import Observation, ObservedPhase, SupportsTraffic, Target
-from app.runner.work import OperationFailedError, Subject, Work, apply_request
-from app.services.events import record
+from app.runner.asking import apply_request
+from app.runner.sightings import Sightings, is_same
+from app.runner.work import OperationFailedError, Subject, Work
 from app.storage import deployments, revisions, workspaces
 from app.storage.deployments import DeploymentValues
 
@@ -27,7 +25,6 @@ _FIRST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=1)
 # Loading a model costs a core for seconds; more at once would only be slower.
 _HEALED_AT_ONCE = 2
-_STEADY_STATES = frozenset({DeploymentState.LIVE, DeploymentState.UPDATING})
 
 
 class Watch:
@@ -42,6 +39,7 @@ class Watch:
     def __init__(self, work: Work, lease: Lease, *, kinds: Sequence[str]) -> None:
         self._work = work
         self._lease = lease
+        self._sightings = Sightings(work)
         self._kinds = tuple(kinds)
         self._slots = asyncio.Semaphore(_HEALED_AT_ONCE)
         self._healing: dict[str, asyncio.Task[None]] = {}
@@ -67,7 +65,7 @@ class Watch:
             serving = await deployments.serving(connection, self._kinds)
         for deployment, operation in serving:
             if deployment.id not in self._healing:
-                seen = await self._observe(deployment)
+                seen = await self._sightings.observe(deployment)
                 if seen is None or seen.phase is not ObservedPhase.READY:
                     self._start_healing(deployment, operation, seen)
 
@@ -82,10 +80,10 @@ class Watch:
         self, deployment: Deployment, operation: Operation, seen: Observation | None
     ) -> None:
         message = "it is not running" if seen is None else seen.message
-        if not await self._tell_unreachable(deployment, operation, message):
+        if not await self._sightings.unreachable(deployment, operation, message):
             return
         failures = 0
-        while await self._still_serves(deployment):
+        while await self._sightings.is_current(deployment):
             if failures:
                 wait = backoff(failures, _FIRST_WAIT, cap=_LONGEST_WAIT, jitter=0.2)
                 await asyncio.sleep(wait.total_seconds())
@@ -105,7 +103,9 @@ class Watch:
             subject = await self._subject(deployment, operation)
             if subject is None:
                 return True
-            handle = await target.apply(apply_request(self._work, subject), self._lease)
+            handle = await target.apply(
+                await apply_request(self._work, subject), self._lease
+            )
         while True:
             seen = await target.observe(handle)
             if seen.phase is not ObservedPhase.STARTING:
@@ -123,76 +123,8 @@ class Watch:
                     deployment.endpoint_key, handle, previous=deployment.scoring_uri
                 )
                 values["scoring_uri"] = exposure.scoring_uri
-            await self._record(
-                subject.deployment, operation, values, holds=True, detail="it answers"
-            )
+            await self._sightings.recovered(subject.deployment, operation, values)
         return True
-
-    async def _tell_unreachable(
-        self, deployment: Deployment, operation: Operation, message: str
-    ) -> bool:
-        if deployment.serving is False:
-            return True
-        return await self._record(
-            deployment,
-            operation,
-            DeploymentValues(serving=False),
-            holds=False,
-            detail=message or "it does not answer",
-        )
-
-    async def _record(
-        self,
-        deployment: Deployment,
-        operation: Operation,
-        values: DeploymentValues,
-        *,
-        holds: bool,
-        detail: str,
-    ) -> bool:
-        """Write what was seen; False if the deployment changed since the look."""
-        context = self._work.context
-        now = context.clock.now()
-        status = ConditionStatus.TRUE if holds else ConditionStatus.FALSE
-        facts = [
-            Condition(
-                type=kind,
-                status=status,
-                reason="Answers" if holds else "Unreachable",
-                message="" if holds else detail,
-                last_transition_at=now,
-            )
-            for kind in (ConditionType.REACHABLE, ConditionType.SERVING)
-        ]
-        event: EventType = (
-            DeploymentRecovered(detail=detail)
-            if holds
-            else DeploymentUnreachable(detail=detail)
-        )
-        async with context.database.transaction() as tx:
-            found = await deployments.lock(tx, deployment.id, project=None)
-            if not _is_same(found, deployment):
-                return False
-            columns = DeploymentValues(**values)
-            columns["conditions"] = merge(found.conditions, facts)
-            await record(
-                context,
-                tx,
-                found.id,
-                values=columns,
-                operation=operation,
-                happened=[event],
-            )
-        return True
-
-    async def _observe(self, deployment: Deployment) -> Observation | None:
-        async with self._work.context.database.reading() as connection:
-            revision = await revisions.get(
-                connection, deployment.id, deployment.serving_revision or 0
-            )
-        if revision.handle is None:
-            return None
-        return await self._target(deployment).observe(revision.handle)
 
     async def _subject(
         self, deployment: Deployment, operation: Operation
@@ -200,7 +132,7 @@ class Watch:
         """Return what serves as it stands now; None if that is something else."""
         async with self._work.context.database.reading() as connection:
             found, _ = await deployments.get(connection, deployment.id, project=None)
-            if not _is_same(found, deployment):
+            if not is_same(found, deployment):
                 return None
             return Subject(
                 workspace=await workspaces.get_by_id(connection, found.workspace_id),
@@ -211,17 +143,5 @@ class Watch:
                 ),
             )
 
-    async def _still_serves(self, deployment: Deployment) -> bool:
-        async with self._work.context.database.reading() as connection:
-            found, _ = await deployments.get(connection, deployment.id, project=None)
-        return _is_same(found, deployment)
-
     def _target(self, deployment: Deployment) -> Target:
         return self._work.target(deployment.spec.target.kind)
-
-
-def _is_same(found: Deployment, seen: Deployment) -> bool:
-    return (
-        found.state in _STEADY_STATES
-        and found.serving_revision == seen.serving_revision
-    )

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from app.core.adoption import ServiceReader
+from app.core.azure_port import AzureInspector
+from app.core.cluster_port import ClusterPort
 from app.core.deployment import Deployment, Operation, Revision
 from app.core.errors import NotSupportedError
 from app.core.failure import Failure
-from app.core.target import ApplyRequest, Mark, ModelStore, Target
+from app.core.secret_port import SecretValues
+from app.core.target import Mark, ModelStore, Target
 from app.core.workspace import Workspace
-from app.runner.failures import model_missing
 from app.services.context import Context
 
 
@@ -42,7 +45,11 @@ class Work:
     store: ModelStore
     targets: Mapping[str, Target]
     installation_id: str
+    clusters: ClusterPort | None = None
+    secrets: SecretValues | None = None
     locks: EndpointLocks = field(default_factory=EndpointLocks)
+    inspector: AzureInspector | None = None
+    service_reader: ServiceReader | None = None
 
     def target(self, kind: str) -> Target:
         """Return the target of that kind, or raise NotSupportedError."""
@@ -58,7 +65,7 @@ class Work:
         """Return what is written on everything that the operation makes."""
         return Mark(
             installation=self.installation_id,
-            deployment=operation.deployment_id,
+            deployment=operation.subject_id,
             revision=revision.number,
             operation=operation.id,
             epoch=operation.epoch,
@@ -90,22 +97,3 @@ class OperationFailedError(Exception):
 
 class CancelRequestedError(Exception):
     """Somebody canceled the operation, and its worker has read that."""
-
-
-def apply_request(work: Work, subject: Subject) -> ApplyRequest:
-    """Return what the target is asked for, for the revision of `subject`."""
-    revision = subject.revision
-    if revision.model is None:
-        raise OperationFailedError(model_missing())
-    return ApplyRequest(
-        workspace=subject.workspace,
-        deployment_name=subject.deployment.name,
-        endpoint=subject.deployment.endpoint_key,
-        slot=revision.slot,
-        mark=work.mark(subject.operation, revision),
-        options=revision.spec.target,
-        model=revision.model,
-        tags=revision.spec.tags,
-        description=revision.spec.description,
-        handle=revision.handle,
-    )

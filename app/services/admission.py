@@ -5,6 +5,7 @@ from app.services import tasks
 from app.services.context import Context
 from app.storage import jobs, operations
 from app.storage.database import Transaction
+from app.storage.jobs import Job
 
 # How many waiting operations one finished operation can let in: its slot, its
 # endpoint's next, and a few that an earlier crash may have left behind.
@@ -18,9 +19,9 @@ async def admit(context: Context, tx: Transaction, operation: Operation) -> bool
     return await _start(context, tx, operation)
 
 
-async def start(tx: Transaction, operation: Operation) -> None:
-    """Give an admitted operation its job."""
-    await jobs.defer(tx, [tasks.advance(operation.id, operation.endpoint_key)])
+def wake_up(operation: Operation) -> Job:
+    """Return the job of an admitted operation."""
+    return tasks.advance(operation.id, operation.endpoint_key)
 
 
 async def admit_next(context: Context, tx: Transaction, workspace_id: str) -> int:
@@ -41,5 +42,5 @@ async def admit_next(context: Context, tx: Transaction, workspace_id: str) -> in
 async def _start(context: Context, tx: Transaction, operation: Operation) -> bool:
     if not await operations.admit(tx, operation.id, at=context.clock.now()):
         return False
-    await start(tx, operation)
+    await jobs.defer(tx, [wake_up(operation)])
     return True

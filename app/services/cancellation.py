@@ -29,7 +29,7 @@ async def cancel(context: Context, tx: Transaction, operation: Operation) -> Ope
                 remedy="Roll back or delete the deployment instead.",
             )
         case OperationState.QUEUED:
-            return await _end(context, tx, operation, _canceled())
+            return await _end(context, tx, operation, canceled())
         case OperationState.RUNNING:
             return await request(context, tx, operation)
 
@@ -38,7 +38,7 @@ async def supersede(
     context: Context, tx: Transaction, operation: Operation
 ) -> Operation:
     """End a waiting operation because a newer request took its place."""
-    return await _end(context, tx, operation, _superseded())
+    return await _end(context, tx, operation, superseded())
 
 
 async def request(context: Context, tx: Transaction, operation: Operation) -> Operation:
@@ -91,7 +91,7 @@ async def _end(
         ),
         epoch=None,
     )
-    deployment = await deployments.lock(tx, operation.deployment_id, project=None)
+    deployment = await deployments.lock(tx, operation.subject_id, project=None)
     await record(
         context,
         tx,
@@ -121,7 +121,8 @@ async def _values_without(
     return DeploymentValues(wanted_revision=revision.number, spec=revision.spec)
 
 
-def _canceled() -> Failure:
+def canceled() -> Failure:
+    """Return why an operation ended that never started."""
     return Failure(
         code=FailureCode.CANCELED,
         message="The operation was canceled before it started.",
@@ -131,7 +132,8 @@ def _canceled() -> Failure:
     )
 
 
-def _superseded() -> Failure:
+def superseded() -> Failure:
+    """Return why an operation ended whose place a newer one took."""
     return Failure(
         code=FailureCode.SUPERSEDED,
         message="A newer request took the place of this one before it started.",

@@ -4,24 +4,18 @@ import dataclasses
 from dataclasses import dataclass
 
 from app.core.deployment import Deployment, Operation, Revision
-from app.core.diff import FieldChange, diff, strongest
+from app.core.diff import FieldChange, diff
 from app.core.errors import (
     NameTakenError,
     NotFoundError,
-    OperationInProgressError,
-    PreconditionError,
-    RequiresRecreateError,
-    RevisionConflictError,
-    StateConflictError,
 )
 from app.core.event import DeploymentAccepted
-from app.core.lifecycle import DeploymentState, OperationState
-from app.core.option import Effect
+from app.core.lifecycle import DeploymentState
 from app.core.specs import DeploymentSpec
 from app.core.workspace import Workspace
-from app.services import admission, cancellation, followers
+from app.services import admission, followers
 from app.services.context import Context
-from app.services.events import announce, record
+from app.services.events import notify_webhooks, record, tell
 from app.services.planning import (
     ChangeOptions,
     Plan,
@@ -33,6 +27,13 @@ from app.services.planning import (
     plan_revision,
     plan_rollback,
 )
+from app.services.preconditions import (
+    check_alive,
+    check_preconditions,
+    check_recreate,
+    make_way,
+)
+from app.services.secrets import Holder, put_away
 from app.storage import acceptance, deployments, operations, revisions
 from app.storage.database import Transaction
 from app.storage.deployments import DeploymentValues
@@ -63,6 +64,9 @@ async def create(
     """
     plan = plan_first(spec, options)
     deployment = first_deployment(context, workspace, name, plan=plan, options=options)
+    holder = Holder(deployment_id=deployment.id, principal=options.principal)
+    kept = await put_away(context, tx, spec, holder=holder)
+    plan = dataclasses.replace(plan, spec=kept.spec)
     operation = new_operation(
         context,
         deployment,
@@ -72,6 +76,7 @@ async def create(
     )
     deployment = dataclasses.replace(
         deployment,
+        spec=kept.spec,
         latest_operation_id=operation.id,
         webhook_id=await followers.registered(tx, options.following),
     )
@@ -79,17 +84,25 @@ async def create(
         # Nothing can be before it on a new endpoint, so it starts at once.
         operation = dataclasses.replace(operation, admitted_at=deployment.created_at)
     revision = new_revision(deployment, plan, operation)
-    if not await acceptance.create(tx, deployment, revision, operation):
-        raise await _taken(context, tx, deployment)
-    if options.following is not None:
-        await followers.set_one_off(context, tx, deployment, options.following)
-    await announce(
-        context, tx, deployment, operation=operation, happened=[DeploymentAccepted()]
+    told = tell(
+        context, deployment, operation=operation, happened=[DeploymentAccepted()]
     )
+    stored = await acceptance.create(
+        tx,
+        deployment,
+        revision=revision,
+        operation=operation,
+        told=told,
+        wake_ups=[admission.wake_up(operation)] if operation.admitted_at else [],
+    )
+    if stored is None:
+        raise await _taken(context, tx, deployment)
+    await kept.store(tx)
+    follows = await followers.follow_new(context, tx, deployment, options.following)
+    if stored.is_heard or follows:
+        await notify_webhooks(context, tx, deployment, told)
     if operation.admitted_at is None:
         await admission.admit(context, tx, operation)
-    else:
-        await admission.start(tx, operation)
     return Accepted(deployment=deployment, operation=operation)
 
 
@@ -107,7 +120,14 @@ async def revise(
     conflicts of API.md: revision, recreate, operation in progress, deleting.
     """
     check_preconditions(deployment, options)
-    _check_alive(deployment)
+    check_alive(deployment)
+    holder = Holder(
+        deployment_id=deployment.id,
+        principal=options.principal,
+        standing=deployment.spec.target,
+    )
+    kept = await put_away(context, tx, spec, holder=holder)
+    spec = kept.spec
     changes = diff(deployment.spec, spec)
     moved = options.pinned is not None and options.pinned != deployment.model
     serves_it = not changes and not moved
@@ -115,8 +135,9 @@ async def revise(
         latest = await operations.get(tx, deployment.latest_operation_id, project=None)
         deployment = await followers.apply(context, tx, deployment, options.following)
         return Accepted(deployment=deployment, operation=latest, is_new=False)
-    _check_recreate(changes, options)
-    await _make_way(context, tx, deployment, options)
+    check_recreate(changes, options)
+    await make_way(context, tx, deployment, options)
+    await kept.store(tx)
     serving = await _serving(tx, deployment)
     plan = plan_revision(deployment, spec, serving, options=options)
     return await _accept(context, tx, deployment, plan, options=options)
@@ -135,14 +156,14 @@ async def roll_back(
     Its model and options come back; counts, tags and description stay as they are.
     """
     check_preconditions(deployment, options)
-    _check_alive(deployment)
+    check_alive(deployment)
     past = await revisions.get(tx, deployment.id, number)
     plan = plan_rollback(deployment, past)
     if number == deployment.serving_revision and not plan.changes:
         latest = await operations.get(tx, deployment.latest_operation_id, project=None)
         return Accepted(deployment=deployment, operation=latest, is_new=False)
-    _check_recreate(plan.changes, options)
-    await _make_way(context, tx, deployment, options)
+    check_recreate(plan.changes, options)
+    await make_way(context, tx, deployment, options)
     return await _accept(context, tx, deployment, plan, options=options)
 
 
@@ -155,8 +176,8 @@ async def repeat(
     options: ChangeOptions,
 ) -> Accepted:
     """Try an ended change of a locked `deployment` again, with its pinned model."""
-    _check_alive(deployment)
-    await _make_way(context, tx, deployment, options)
+    check_alive(deployment)
+    await make_way(context, tx, deployment, options)
     number = ended.revision or deployment.wanted_revision
     revision = await revisions.get(tx, deployment.id, number)
     plan = plan_retry(deployment, ended, revision)
@@ -165,50 +186,7 @@ async def repeat(
     )
 
 
-def check_preconditions(deployment: Deployment, options: ChangeOptions) -> None:
-    """Raise if the caller decided on another revision than the one that stands."""
-    stands = deployment.wanted_revision
-    if options.if_match is not None and stands not in options.if_match:
-        raise PreconditionError(f"Revision {stands} stands, not the one in If-Match.")
-    if options.expected_revision not in {None, stands}:
-        raise RevisionConflictError(f"Revision {stands} stands.")
-
-
 _NOTHING_SERVES = frozenset({DeploymentState.FAILED, DeploymentState.CANCELED})
-
-
-def _check_alive(deployment: Deployment) -> None:
-    if deployment.state in {DeploymentState.DELETING, DeploymentState.DELETED}:
-        raise StateConflictError(
-            f"The deployment is {deployment.state}.",
-            remedy="Wait until its name is free and create it again.",
-        )
-
-
-def _check_recreate(changes: tuple[FieldChange, ...], options: ChangeOptions) -> None:
-    if strongest(changes) is Effect.RECREATE and not options.allow_recreate:
-        pointers = [c.pointer for c in changes if c.effect is Effect.RECREATE]
-        raise RequiresRecreateError(
-            f"Changing {', '.join(pointers)} means deleting and creating again."
-        )
-
-
-async def _make_way(
-    context: Context,
-    tx: Transaction,
-    deployment: Deployment,
-    options: ChangeOptions,
-) -> None:
-    """Refuse while something runs; with ?queue=true, supersede what only waits."""
-    open_ones = await operations.open_of_deployment(tx, deployment.id)
-    if open_ones and not options.queue:
-        raise OperationInProgressError(
-            "An operation of this deployment is in progress.",
-            links={"operation": f"{context.base_url}/v1/operations/{open_ones[0].id}"},
-        )
-    for waiting in open_ones:
-        if waiting.state is OperationState.QUEUED and waiting.admitted_at is None:
-            await cancellation.supersede(context, tx, waiting)
 
 
 async def _serving(tx: Transaction, deployment: Deployment) -> Revision | None:

@@ -1,10 +1,13 @@
 """A whole request about a deployment: checked, pinned, then done in one transaction."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
 from app.core.deployment import Deployment
 from app.core.errors import (
     FieldProblem,
@@ -17,6 +20,7 @@ from app.core.errors import (
 from app.core.model_uri import is_moving, parse_model_uri
 from app.core.principal import Principal
 from app.core.requests import OneOffWebhook, PutDeployment
+from app.core.secret import secrets_of
 from app.core.specs import DeploymentSpec, LocalOptions, is_safe_tag_key
 from app.core.target import ResolvedModel
 from app.core.workspace import Workspace
@@ -62,6 +66,7 @@ async def check(
     """Raise InvalidError for whatever can be known to be wrong without a worker."""
     parse_model_uri(request.model.uri)
     _check_tags(request)
+    _check_options(request)
     followers.check(request.webhook)
     if isinstance(request.webhook, OneOffWebhook):
         await ensure_reachable_address(
@@ -159,8 +164,19 @@ def _check_enabled(context: Context, spec: DeploymentSpec) -> None:
                 "The target local is switched off in this installation.",
                 remedy="Use another target, or ask for SLIPWAY_LOCAL_ENABLED.",
             )
-        case LocalOptions():
+        case LocalOptions() | AciOptions() | AksOptions():
             return
+
+
+def _check_options(request: PutDeployment) -> None:
+    problems = [
+        dataclasses.replace(found, pointer=f"/target{found.pointer}")
+        for found in request.target.problems()
+    ]
+    for name, secret in secrets_of(request.target).items():
+        problems.extend(secret.problems(f"/target/{name}"))
+    if problems:
+        raise InvalidError("Some options do not go together.", fields=problems)
 
 
 def _check_tags(request: PutDeployment) -> None:

@@ -1,6 +1,6 @@
 """Write what happened: state, event, deliveries and jobs together or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -68,9 +68,23 @@ async def announce(
     happened: Sequence[EventType],
 ) -> None:
     """Write `happened` for a deployment whose row already counts these events."""
+    written = tell(context, deployment, operation=operation, happened=happened)
+    if written:
+        await events.append(tx, written)
+        await notify_webhooks(context, tx, deployment, written)
+
+
+def tell(
+    context: Context,
+    deployment: Deployment,
+    *,
+    operation: Operation,
+    happened: Sequence[EventType],
+) -> list[NewEvent]:
+    """Return `happened` as it is to be written; the row already counts these events."""
     first = deployment.sequence - len(happened) + 1
     data = _data(context, deployment, operation)
-    written = [
+    return [
         NewEvent(
             id=context.ids.new("evt"),
             type=event.name,
@@ -84,9 +98,26 @@ async def announce(
         )
         for offset, event in enumerate(happened)
     ]
-    if written:
-        await events.append(tx, written)
-        await _deliver(context, tx, deployment, written)
+
+
+async def deliver_to(
+    context: Context,
+    tx: Transaction,
+    written: Sequence[NewEvent],
+    *,
+    listening: Sequence[Webhook],
+    wants: Callable[[Webhook, str], bool],
+) -> None:
+    """Write a delivery, and its job, of each event to each webhook that wants it."""
+    planned = [
+        _delivery(context, webhook, event)
+        for event in written
+        for webhook in listening
+        if wants(webhook, event.type)
+    ]
+    if planned:
+        await deliveries.create(tx, planned, created_by=written[0].created_by)
+        await jobs.defer(tx, [tasks.deliver(delivery.id) for delivery in planned])
 
 
 def envelope(event: Event) -> dict[str, Any]:
@@ -123,24 +154,21 @@ def _data(
     }
 
 
-async def _deliver(
+async def notify_webhooks(
     context: Context,
     tx: Transaction,
     deployment: Deployment,
     written: Sequence[NewEvent],
 ) -> None:
+    """Deliver stored events of `deployment` to every webhook that wants them."""
     listening = await webhooks.listening(
         tx, project=deployment.project, deployment_id=deployment.id
     )
-    planned = [
-        _delivery(context, webhook, event)
-        for event in written
-        for webhook in listening
-        if _wants(webhook, deployment, event.type)
-    ]
-    if planned:
-        await deliveries.create(tx, planned, created_by=written[0].created_by)
-        await jobs.defer(tx, [tasks.deliver(delivery.id) for delivery in planned])
+
+    def wants(webhook: Webhook, event_type: str) -> bool:
+        return _wants(webhook, deployment, event_type)
+
+    await deliver_to(context, tx, written, listening=listening, wants=wants)
 
 
 def _wants(webhook: Webhook, deployment: Deployment, event_type: str) -> bool:

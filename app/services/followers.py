@@ -27,6 +27,11 @@ class Following:
     wanted: WebhookReference | OneOffWebhook | None
     principal: Principal
 
+    @property
+    def one_off(self) -> OneOffWebhook | None:
+        """Return the request's own URL, if it gave one."""
+        return self.wanted if isinstance(self.wanted, OneOffWebhook) else None
+
 
 def check(wanted: WebhookReference | OneOffWebhook | None) -> None:
     """Raise InvalidError unless patterns and secret of a one-off webhook are right."""
@@ -54,6 +59,21 @@ async def registered(tx: Transaction, following: Following | None) -> str | None
     return webhook.id
 
 
+async def follow_new(
+    context: Context,
+    tx: Transaction,
+    deployment: Deployment,
+    following: Following | None,
+) -> bool:
+    """Follow a new `deployment` with the request's own URL; False if it gave none."""
+    if following is None or following.one_off is None:
+        return False
+    await _create(
+        context, tx, deployment, following.one_off, principal=following.principal
+    )
+    return True
+
+
 async def set_one_off(
     context: Context, tx: Transaction, deployment: Deployment, following: Following
 ) -> None:
@@ -62,9 +82,7 @@ async def set_one_off(
     One that stays the same keeps its row, and with it its deliveries.
     """
     standing = await webhooks.one_off(tx, deployment.id)
-    wanted = following.wanted
-    if not isinstance(wanted, OneOffWebhook):
-        wanted = None
+    wanted = following.one_off
     if standing is not None:
         webhook, fingerprint = standing
         if wanted is not None and _is_same(context, webhook, fingerprint, wanted):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,7 +42,8 @@ async def guarded(
     async with context.database.transaction() as tx:
         if key is None:
             return await action(tx)
-        stored = await idempotency.claim(tx, key)
+        claimed = replace(key, fingerprint=_fingerprints(context, key)[0])
+        stored = await idempotency.claim(tx, claimed)
         if stored is not None:
             return _replay(context, key, stored)
         answer = await action(tx)
@@ -68,7 +69,7 @@ def prune_before(now: datetime) -> tuple[datetime, datetime]:
 
 
 def _replay(context: Context, key: IdempotencyKey, stored: StoredAnswer) -> Answer:
-    if stored.fingerprint != key.fingerprint:
+    if stored.fingerprint not in _fingerprints(context, key):
         raise IdempotencyKeyReusedError(
             "This Idempotency-Key came with another method, path or body before."
         )
@@ -83,6 +84,16 @@ def _replay(context: Context, key: IdempotencyKey, stored: StoredAnswer) -> Answ
         secret_fields=secret,
         is_replayed=True,
     )
+
+
+def _fingerprints(context: Context, key: IdempotencyKey) -> list[str]:
+    """Return what may be stored of a request, the newest form first.
+
+    A body may hold a weak secret, which a plain hash would let somebody guess. That is
+    what releases before stored, and what is last here.
+    """
+    keyed = context.cipher.secret_fingerprints(_purpose(key), key.fingerprint)
+    return [*keyed, key.fingerprint]
 
 
 def _purpose(key: IdempotencyKey) -> str:

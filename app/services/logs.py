@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
 from app.core.deployment import Deployment
 from app.core.errors import NotSupportedError
 from app.core.event import Event
@@ -61,7 +63,8 @@ async def read(
     async with context.database.reading() as connection:
         revision = await revisions.get(connection, found.id, number)
         kept = await revisions.log_tail(connection, found.id, number)
-    lines: Sequence[str] = kept or ()
+    # What was kept when the revision went is what the model had printed.
+    lines: Sequence[str] = (kept or ()) if wanted.source is Source.MODEL else ()
     if revision.handle is not None:
         question = {
             "deployment_id": found.id,
@@ -90,6 +93,22 @@ def _check_supported(deployment: Deployment, wanted: LogRequest) -> None:
             )
         case LocalOptions():
             return
+        case AciOptions() | AksOptions():
+            _check_web_service(deployment, wanted)
+
+
+def _check_web_service(deployment: Deployment, wanted: LogRequest) -> None:
+    kind = deployment.spec.target.kind
+    if wanted.source is Source.STORAGE_INITIALIZER:
+        raise NotSupportedError(
+            f"The target {kind} keeps no log of {wanted.source}.",
+            remedy="Ask for source=model, source=build or source=operation.",
+        )
+    if wanted.since is not None:
+        raise NotSupportedError(
+            "Azure's logs of a web service are read from their end, not by time.",
+            remedy="Ask for the last lines with tail.",
+        )
 
 
 async def _of_operations(

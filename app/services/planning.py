@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
 from app.core.deployment import Deployment, Operation, Revision
 from app.core.diff import FieldChange, diff, strongest, with_in_place_fields
+from app.core.errors import NotSupportedError
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState
 from app.core.option import Effect
 from app.core.principal import Principal
 from app.core.specs import DeploymentSpec, LocalOptions
 from app.core.target import ResolvedModel
-from app.core.workspace import Workspace
+from app.core.workspace import AzureMlWorkspace, MlflowWorkspace, Workspace
 from app.services.context import Context
 from app.services.followers import Following
 
@@ -178,6 +181,21 @@ def endpoint_key(
     match spec.target:
         case LocalOptions():
             return f"local/{project}/{workspace.name}/{name}"
+        case AciOptions() | AksOptions():
+            # At Azure both are web services of one workspace, with one set of names.
+            return f"{azure_identity(workspace).arm_id}/mms/{name}"
+
+
+def azure_identity(workspace: Workspace) -> AzureMlWorkspace:
+    """Return where at Azure a workspace is; NotSupportedError for any other kind."""
+    match workspace.identity:
+        case AzureMlWorkspace():
+            return workspace.identity
+        case MlflowWorkspace():
+            raise NotSupportedError(
+                f"The workspace {workspace.name} is not one of Azure.",
+                remedy="Deploy to a workspace of kind azureml, or on target local.",
+            )
 
 
 def new_operation(

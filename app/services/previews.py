@@ -15,6 +15,7 @@ from app.services import queries
 from app.services.changes import Accepted
 from app.services.context import Context
 from app.services.deployments import granted
+from app.services.secrets import masked
 from app.storage.database import Transaction
 
 _SPEC = TypeAdapter(DeploymentSpec)
@@ -54,7 +55,7 @@ async def preflight(
     question = {
         "workspace": workspace,
         "name": name,
-        "spec": _SPEC.dump_python(spec, mode="json"),
+        "spec": _SPEC.dump_python(masked(spec), mode="json"),
     }
     answer = await queries.ask(context, "preflight", question, principal=principal)
     return Preflight(

@@ -6,7 +6,10 @@ from typing import Any
 
 from app.core.errors import (
     AppError,
+    AuthDisabledError,
     NotFoundError,
+    NotServingError,
+    NotSupportedError,
     TimedOutError,
     UnresolvedModelError,
     UpstreamError,
@@ -24,7 +27,15 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 # How a worker's refusal becomes an answer to the caller, by the error's code.
 _ERRORS: Mapping[str, type[AppError]] = {
-    kind.code: kind for kind in (UnresolvedModelError, NotFoundError, UpstreamError)
+    kind.code: kind
+    for kind in (
+        AuthDisabledError,
+        NotFoundError,
+        NotServingError,
+        NotSupportedError,
+        UnresolvedModelError,
+        UpstreamError,
+    )
 }
 
 

@@ -8,10 +8,11 @@ from app.core.deployment import Deployment, Operation
 from app.core.event import DeploymentDeleting
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState
 from app.services import admission, cancellation
-from app.services.changes import Accepted, check_preconditions
+from app.services.changes import Accepted
 from app.services.context import Context
 from app.services.events import record
 from app.services.planning import ChangeOptions, new_operation
+from app.services.preconditions import check_preconditions
 from app.storage import operations, revisions
 from app.storage.database import Connection, Transaction
 from app.storage.deployments import DeploymentValues

@@ -1,7 +1,6 @@
-"""Workspaces: who may deploy where, and from which MLflow store."""
+"""Workspaces: who may deploy where, and where that is."""
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,16 @@ from pathlib import Path
 from app.core.errors import IdentityFixedError, InUseError, NotFoundError
 from app.core.principal import Principal
 from app.core.requests import PutWorkspace
-from app.core.workspace import Limits, MlflowWorkspace, Workspace
+from app.core.workspace import (
+    AnyWorkspaceIdentity,
+    Limits,
+    MlflowWorkspace,
+    Workspace,
+)
 from app.services.context import Context
-from app.storage import deployments, workspaces
+from app.services.workspace_identity import is_same_place
+from app.storage import clusters, deployments, workspaces
 from app.storage.database import Transaction
-from app.targets.store_locations import StoreLocation, check_store_uri
-from app.webhooks.addresses import Resolver, ensure_reachable_address
 
 # The workspace that `serve` declares by itself.
 LOCAL = "local"
@@ -32,23 +35,10 @@ class Stands:
     is_new: bool
 
 
-async def read_identity(
-    context: Context, request: PutWorkspace, *, resolver: Resolver
-) -> MlflowWorkspace:
-    """Return whose models they are, or raise InvalidError naming the wrong URI.
-
-    An address must be one that callers may reach; a path must lie in a local store.
-    """
-    return MlflowWorkspace(
-        tracking_uri=await _read(
-            context, request.tracking_uri, resolver=resolver, pointer="/tracking_uri"
-        ),
-        registry_uri=None
-        if request.registry_uri is None
-        else await _read(
-            context, request.registry_uri, resolver=resolver, pointer="/registry_uri"
-        ),
-    )
+async def by_id(context: Context, workspace_id: str) -> Workspace:
+    """Return the workspace of that id as it stands now, a removed one too."""
+    async with context.database.reading() as connection:
+        return await workspaces.get_by_id(connection, workspace_id)
 
 
 async def put(
@@ -57,7 +47,7 @@ async def put(
     name: str,
     *,
     request: PutWorkspace,
-    identity: MlflowWorkspace,
+    identity: AnyWorkspaceIdentity,
     principal: Principal,
 ) -> Stands:
     """Make the workspace of that name be as asked.
@@ -88,7 +78,7 @@ async def put(
 
 
 async def remove(context: Context, tx: Transaction, name: str) -> None:
-    """Free the name; raise InUseError, with links, while deployments live there."""
+    """Free the name; raise InUseError, with links, while anything lives there."""
     standing = await workspaces.lock(tx, name)
     if standing is None:
         raise NotFoundError(f"There is no workspace named {name}.")
@@ -101,6 +91,14 @@ async def remove(context: Context, tx: Transaction, name: str) -> None:
         raise InUseError(
             f"Deployments that live in the workspace: {len(named)}{more}.",
             links=_links(context, named),
+        )
+    kept = await clusters.living_in_workspace(tx, standing.id, limit=_MOST_NAMED)
+    if kept:
+        at = f"{context.base_url}/v1/workspaces/{standing.name}/clusters"
+        raise InUseError(
+            f"Clusters that live in the workspace: {len(kept)}.",
+            remedy="Delete or detach the clusters listed in `links` first.",
+            links={one: f"{at}/{one}" for one in kept},
         )
     await workspaces.remove(tx, standing.id, at=context.clock.now())
 
@@ -129,25 +127,13 @@ async def ensure_local(context: Context, directory: Path) -> None:
         await workspaces.create(tx, declared)
 
 
-async def _read(context: Context, uri: str, *, resolver: Resolver, pointer: str) -> str:
-    stores = [Path(path) for path in context.local_stores]
-    found: StoreLocation = check_store_uri(uri, local_stores=stores, pointer=pointer)
-    if found.origin is not None:
-        # Plain http is allowed here: a tracking server inside a company often has
-        # nothing else, and the operator's list of networks still decides.
-        policy = dataclasses.replace(context.address_policy, allow_http=True)
-        await ensure_reachable_address(uri, policy, resolver=resolver, pointer=pointer)
-    return found.uri
-
-
 async def _change(
     tx: Transaction, standing: Workspace, *, wanted: Workspace
 ) -> Workspace:
     if _is_as_wanted(standing, wanted):
         return standing
-    if standing.identity != wanted.identity and await workspaces.was_used(
-        tx, standing.id
-    ):
+    is_elsewhere = not is_same_place(standing.identity, wanted.identity)
+    if is_elsewhere and await workspaces.was_used(tx, standing.id):
         raise IdentityFixedError(
             f"Deployments were made in workspace {standing.name} as it is."
         )

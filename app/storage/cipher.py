@@ -19,6 +19,7 @@ SHORTEST_ROOT_SECRET = 32
 # with the format, never alone.
 _ENCRYPTION = b"slipway/encryption-at-rest/1"
 _FINGERPRINT = b"slipway/key-fingerprint/1"
+_SECRET_FINGERPRINT = b"slipway/secret-fingerprint/1"
 
 _LENGTH = struct.Struct(">I")
 
@@ -57,6 +58,9 @@ class Cipher:
         )
         self._fingerprint_keys = [
             _derive(secret, _FINGERPRINT) for secret in root_secrets
+        ]
+        self._secret_fingerprint_keys = [
+            _derive(secret, _SECRET_FINGERPRINT) for secret in root_secrets
         ]
 
     def encrypt(self, context: str, plaintext: bytes) -> bytes:
@@ -102,6 +106,19 @@ class Cipher:
         return [
             hmac.digest(key, secret.encode(), hashlib.sha256).hex()
             for key in self._fingerprint_keys
+        ]
+
+    def secret_fingerprints(self, context: str, secret: str) -> list[str]:
+        """Return the fingerprints of a secret of any strength, the newest first.
+
+        Equal secrets have equal ones in one place alone, which `context` names. Whoever
+        lacks the root secret cannot even check a guess.
+        """
+        name = context.encode()
+        framed = _LENGTH.pack(len(name)) + name + secret.encode()
+        return [
+            hmac.digest(key, framed, hashlib.sha256).hex()
+            for key in self._secret_fingerprint_keys
         ]
 
 

@@ -1,7 +1,7 @@
 """JSON columns to the core's dataclasses and back, in one place."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import Row
@@ -27,6 +27,15 @@ _REVISION = TypeAdapter(Revision)
 _OPERATION = TypeAdapter(Operation)
 _WORKSPACE = TypeAdapter(Workspace)
 _WEBHOOK = TypeAdapter(Webhook)
+
+_Record = TypeVar("_Record", Deployment, Revision, Operation, Workspace, Webhook)
+_OF_RECORD: Mapping[type[Any], TypeAdapter[Any]] = {
+    Deployment: _DEPLOYMENT,
+    Revision: _REVISION,
+    Operation: _OPERATION,
+    Workspace: _WORKSPACE,
+    Webhook: _WEBHOOK,
+}
 
 # Which adapter writes which JSON column; the column's name is the field's.
 _JSON_FIELDS: Mapping[str, TypeAdapter[Any]] = {
@@ -70,6 +79,14 @@ def operation_from(values: Mapping[str, Any]) -> Operation:
     return _OPERATION.validate_python(
         {name: values[name] for name in Operation.__dataclass_fields__}
     )
+
+
+def from_json(values: Mapping[str, Any], kind: type[_Record]) -> _Record:
+    """Return a row that the database gave as one JSON object as its snapshot."""
+    found: _Record = _OF_RECORD[kind].validate_python(
+        {name: values[name] for name in kind.__dataclass_fields__}
+    )
+    return found
 
 
 def workspace(row: Row[Any]) -> Workspace:

@@ -1,25 +1,14 @@
 """Deliveries and every attempt at them in the database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.errors import NotFoundError
 from app.core.webhook import Attempt, Delivery, DeliveryState
-from app.storage.tables import ATTEMPTS, DELIVERIES
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What an attempt made of its delivery."""
-
-    state: DeliveryState
-    next_attempt_at: datetime | None
-    finished_at: datetime | None
+from app.storage.webhook_tables import ATTEMPTS, DELIVERIES
 
 
 async def create(
@@ -45,15 +34,6 @@ async def create(
     )
 
 
-async def get(connection: AsyncConnection, delivery_id: str) -> Delivery:
-    """Return one delivery with its attempts, or raise NotFoundError."""
-    statement = select(*DELIVERIES.c).where(DELIVERIES.c.id == delivery_id)
-    row = (await connection.execute(statement)).first()
-    if row is None:
-        raise NotFoundError("There is no such delivery.")
-    return _delivery(row, await _attempts(connection, [delivery_id]))
-
-
 async def list_of_webhook(
     connection: AsyncConnection,
     webhook_id: str,
@@ -76,44 +56,6 @@ async def list_of_webhook(
     rows = (await connection.execute(statement)).all()
     attempts = await _attempts(connection, [row.id for row in rows])
     return [_delivery(row, attempts) for row in rows]
-
-
-async def record(
-    tx: AsyncConnection, delivery: Delivery, attempt: Attempt, outcome: Outcome
-) -> bool:
-    """Write an attempt and what it made of the delivery.
-
-    False if another worker wrote this attempt number first, or the delivery ended
-    meanwhile; then nothing is written.
-    """
-    changed = await tx.execute(
-        update(DELIVERIES)
-        .where(
-            DELIVERIES.c.id == delivery.id,
-            DELIVERIES.c.state == DeliveryState.PENDING,
-            DELIVERIES.c.attempts == attempt.number - 1,
-        )
-        .values(
-            attempts=attempt.number,
-            state=outcome.state,
-            next_attempt_at=outcome.next_attempt_at,
-            finished_at=outcome.finished_at,
-        )
-        .returning(DELIVERIES.c.created_by)
-    )
-    row = changed.first()
-    if row is None:
-        return False
-    values = {name: getattr(attempt, name) for name in Attempt.__dataclass_fields__}
-    await tx.execute(
-        insert(ATTEMPTS).values(
-            **values,
-            delivery_id=delivery.id,
-            project=delivery.project,
-            created_by=row.created_by,
-        )
-    )
-    return True
 
 
 async def cancel(tx: AsyncConnection, delivery_id: str, *, at: datetime) -> None:

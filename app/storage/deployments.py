@@ -17,7 +17,7 @@ from app.core.lifecycle import (
 )
 from app.core.specs import DeploymentSpec
 from app.core.target import ResolvedModel
-from app.storage import codec
+from app.storage import codec, secrets
 from app.storage.tables import DEPLOYMENTS, OPERATIONS
 
 _LIVING = DEPLOYMENTS.c.state != DeploymentState.DELETED
@@ -77,6 +77,7 @@ async def change(
     Takes the row's lock until the transaction ends, which makes the order of
     sequence numbers the order of commits. Raises IllegalMoveError if the state
     cannot become the one in `values`, and NotFoundError if there is no such row.
+    With a deployment go the secrets that were put away for it.
     """
     columns = codec.to_columns(dict(values))
     statement = (
@@ -98,6 +99,8 @@ async def change(
     if row is None:
         await _explain(tx, deployment_id, values)
     else:
+        if values.get("state") is DeploymentState.DELETED:
+            await secrets.remove_of_deployment(tx, deployment_id)
         return codec.deployment(row)
     raise FencedError("The deployment changed at the same time.")
 
@@ -164,6 +167,16 @@ async def id_by_name(
     if row is None:
         raise NotFoundError("There is no deployment of that name in this workspace.")
     return str(row.id)
+
+
+async def of_project(
+    connection: AsyncConnection, ids: Sequence[str], *, project: str
+) -> frozenset[str]:
+    """Return those of `ids` that are deployments of the project."""
+    statement = select(DEPLOYMENTS.c.id).where(
+        DEPLOYMENTS.c.id.in_(ids), DEPLOYMENTS.c.project == project
+    )
+    return frozenset((await connection.execute(statement)).scalars().all())
 
 
 async def living_in_workspace(

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, String, cast, func, insert, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
@@ -14,6 +25,12 @@ from app.storage.tables import EVENTS
 
 # Built once: writing an event is part of every change.
 _APPEND = insert(EVENTS)
+
+# Those that `columns` fills, as SQL; the database gives the others.
+COLUMNS = (
+    "id, type, created_at, sequence, deployment_id, cluster_id, workspace, project, "
+    "created_by, data"
+)
 
 _LONGEST_CURSOR = 40  # characters: two 64-bit numbers and the dot
 
@@ -31,6 +48,7 @@ class NewEvent:
     project: str
     created_by: str
     data: Mapping[str, Any]
+    cluster_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,42 +86,39 @@ class Filter:
 
 async def append(tx: AsyncConnection, events: Sequence[NewEvent]) -> None:
     """Write `events`; the transaction id they carry is their commit order."""
-    await tx.execute(
-        _APPEND,
-        [
-            {
-                "id": event.id,
-                "type": event.type,
-                "created_at": event.timestamp,
-                "sequence": event.sequence,
-                "deployment_id": event.deployment_id,
-                "workspace": event.workspace,
-                "project": event.project,
-                "created_by": event.created_by,
-                "data": event.data,
-            }
-            for event in events
-        ],
-    )
+    await tx.execute(_APPEND, [columns(event) for event in events])
+
+
+def columns(event: NewEvent) -> dict[str, Any]:
+    """Return what is written of `event`, by column."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "created_at": event.timestamp,
+        "sequence": event.sequence,
+        "deployment_id": event.deployment_id,
+        "cluster_id": event.cluster_id,
+        "workspace": event.workspace,
+        "project": event.project,
+        "created_by": event.created_by,
+        "data": event.data,
+    }
 
 
 async def of_deployment(
     connection: AsyncConnection, deployment_id: str, *, after: int, limit: int
 ) -> list[Event]:
     """Return the deployment's events above sequence `after`, in order."""
-    statement = (
-        _columns()
-        .where(EVENTS.c.deployment_id == deployment_id, EVENTS.c.sequence > after)
-        .order_by(EVENTS.c.sequence)
-        .limit(limit)
-    )
-    return [_event(row) for row in await connection.execute(statement)]
+    subject = EVENTS.c.deployment_id == deployment_id
+    return await _of(connection, subject, after=after, limit=limit)
 
 
-async def get(connection: AsyncConnection, event_id: str) -> Event:
-    """Return one event by id; it must exist."""
-    statement = _columns().where(EVENTS.c.id == event_id)
-    return _event((await connection.execute(statement)).one())
+async def of_cluster(
+    connection: AsyncConnection, cluster_id: str, *, after: int, limit: int
+) -> list[Event]:
+    """Return the cluster's events above sequence `after`, in order."""
+    subject = EVENTS.c.cluster_id == cluster_id
+    return await _of(connection, subject, after=after, limit=limit)
 
 
 async def stream(
@@ -139,6 +154,22 @@ async def stream(
         (Cursor(xid=int(row.xid_text), position=row.position), _event(row))
         for row in rows
     ]
+
+
+async def _of(
+    connection: AsyncConnection,
+    subject: ColumnElement[bool],
+    *,
+    after: int,
+    limit: int,
+) -> list[Event]:
+    statement = (
+        _columns()
+        .where(subject, EVENTS.c.sequence > after)
+        .order_by(EVENTS.c.sequence)
+        .limit(limit)
+    )
+    return [_event(row) for row in await connection.execute(statement)]
 
 
 def _columns() -> Select[Any]:

@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.target import JsonValue
 
 # One parameter, whatever the number of jobs: one statement, parsed once.
-_DEFER = """
+_INSERTION = """
 INSERT INTO procrastinate_jobs
     (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
 SELECT queue, task, priority, lock, queueing_lock, args, schedule_at
 FROM jsonb_to_recordset(CAST(:jobs AS jsonb)) AS job (
     queue text, task text, priority integer, lock text, queueing_lock text,
     args jsonb, schedule_at timestamptz
-)
+){beside}
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 """
 
@@ -82,6 +82,22 @@ class JobCount:
     count: int
 
 
+def insertion(*, beside: str | None = None) -> str:
+    """Return the SQL that stores `:jobs`, as `rows` writes them.
+
+    Inside a larger statement: once for each row of the part named `beside`.
+    """
+    return _INSERTION.format(beside=f", {beside}" if beside else "")
+
+
+_DEFER = text(insertion())
+
+
+def rows(jobs: Sequence[Job]) -> str:
+    """Return `jobs` as the one parameter of `insertion`."""
+    return json.dumps([asdict(job) for job in jobs], default=datetime.isoformat)
+
+
 async def defer(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
     """Store `jobs` in one statement; workers hear of them when it commits.
 
@@ -89,8 +105,7 @@ async def defer(connection: AsyncConnection, jobs: Sequence[Job]) -> None:
     """
     if not jobs:
         return
-    rows = json.dumps([asdict(job) for job in jobs], default=datetime.isoformat)
-    await connection.execute(text(_DEFER), {"jobs": rows})
+    await connection.execute(_DEFER, {"jobs": rows(jobs)})
 
 
 async def request_abort(connection: AsyncConnection, *, queueing_lock: str) -> None:

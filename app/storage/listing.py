@@ -56,6 +56,7 @@ class OperationFilter:
 
     project: str
     deployment_id: str | None = None
+    cluster_id: str | None = None
     kinds: Sequence[OperationKind] = ()
     states: Sequence[OperationState] = ()
 
@@ -124,6 +125,8 @@ async def operations(
     conditions: list[ColumnElement[bool]] = [OPERATIONS.c.project == wanted.project]
     if wanted.deployment_id is not None:
         conditions.append(OPERATIONS.c.deployment_id == wanted.deployment_id)
+    if wanted.cluster_id is not None:
+        conditions.append(OPERATIONS.c.cluster_id == wanted.cluster_id)
     if wanted.kinds:
         conditions.append(OPERATIONS.c.kind.in_(wanted.kinds))
     if wanted.states:

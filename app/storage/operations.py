@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -59,12 +59,14 @@ async def open_of_deployment(
     connection: AsyncConnection, deployment_id: str
 ) -> list[Operation]:
     """Return the deployment's queued and running operations, first accepted first."""
-    statement = (
-        select(*OPERATIONS.c)
-        .where(OPERATIONS.c.deployment_id == deployment_id, _OPEN)
-        .order_by(OPERATIONS.c.position)
-    )
-    return [codec.operation(row) for row in await connection.execute(statement)]
+    return await _open_of(connection, OPERATIONS.c.deployment_id == deployment_id)
+
+
+async def open_of_cluster(
+    connection: AsyncConnection, cluster_id: str
+) -> list[Operation]:
+    """Return the cluster's queued and running operations, first accepted first."""
+    return await _open_of(connection, OPERATIONS.c.cluster_id == cluster_id)
 
 
 async def take_up(
@@ -242,10 +244,20 @@ async def workspaces_with_waiting(connection: AsyncConnection) -> Sequence[str]:
     return (await connection.execute(statement)).scalars().all()
 
 
+async def _open_of(
+    connection: AsyncConnection, subject: ColumnElement[bool]
+) -> list[Operation]:
+    statement = (
+        select(*OPERATIONS.c).where(subject, _OPEN).order_by(OPERATIONS.c.position)
+    )
+    return [codec.operation(row) for row in await connection.execute(statement)]
+
+
 def _goes_before(first: Any, second: Any) -> Any:  # noqa: ANN401
     """Return the condition under which `first` is admitted before `second`."""
-    first_deletes = first.kind == OperationKind.DELETE
-    second_deletes = second.kind == OperationKind.DELETE
+    removals = [kind for kind in OperationKind if kind.is_removal]
+    first_deletes = first.kind.in_(removals)
+    second_deletes = second.kind.in_(removals)
     return (first_deletes & ~second_deletes) | (
         (first_deletes == second_deletes) & (first.position < second.position)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -145,13 +145,17 @@ def _is_left_over() -> ColumnElement[bool]:
         .where(OPERATIONS.c.deployment_id == REVISIONS.c.deployment_id, is_open)
         .exists()
     )
-    in_use = aliased(REVISIONS)
-    shares_slot = (
-        select(in_use.c.number)
+    serving = aliased(REVISIONS)
+    is_in_use = (
+        select(serving.c.number)
         .where(
-            in_use.c.deployment_id == REVISIONS.c.deployment_id,
-            in_use.c.number == DEPLOYMENTS.c.serving_revision,
-            in_use.c.slot == REVISIONS.c.slot,
+            serving.c.deployment_id == REVISIONS.c.deployment_id,
+            serving.c.number == DEPLOYMENTS.c.serving_revision,
+            or_(
+                serving.c.slot == REVISIONS.c.slot,
+                # Two names for one thing, which a target changes in place.
+                serving.c.handle == REVISIONS.c.handle,
+            ),
         )
         .exists()
     )
@@ -164,6 +168,4 @@ def _is_left_over() -> ColumnElement[bool]:
         )
         .exists()
     )
-    return and_(
-        REVISIONS.c.handle.is_not(None), ~has_open_operation, ~shares_slot, ~kept
-    )
+    return and_(REVISIONS.c.handle.is_not(None), ~has_open_operation, ~is_in_use, ~kept)

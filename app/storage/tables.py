@@ -4,21 +4,16 @@ Every record names its `project` and who made it (`created_by`). Rows never leav
 this package: the other modules turn them into the core's snapshots.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Float,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -27,30 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from app.storage.cluster_tables import CLUSTERS
 from app.storage.column_types import Xid8
-
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _owned() -> list[Column[Any]]:
-    return [
-        Column("project", Text, nullable=False, server_default="default"),
-        Column("created_by", Text, nullable=False),
-        Column("created_at", _time(), nullable=False, server_default=func.now()),
-    ]
-
-
-def _time() -> DateTime:
-    return DateTime(timezone=True)
-
+from app.storage.metadata import METADATA, moment, owned
 
 INSTALLATION = Table(
     "installation",
@@ -65,25 +39,25 @@ API_KEYS = Table(
     "api_keys",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
+    *owned(),
     Column("name", Text, nullable=False),
     Column("scopes", ARRAY(Text), nullable=False),
     Column("fingerprint", Text, nullable=False, unique=True),
-    Column("expires_at", _time()),
-    Column("revoked_at", _time()),
+    Column("expires_at", moment()),
+    Column("revoked_at", moment()),
 )
 
 WORKSPACES = Table(
     "workspaces",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
-    Column("updated_at", _time(), nullable=False, server_default=func.now()),
+    *owned(),
+    Column("updated_at", moment(), nullable=False, server_default=func.now()),
     Column("name", Text, nullable=False),
     Column("identity", JSONB, nullable=False),
     Column("limits", JSONB, nullable=False),
     Column("projects", ARRAY(Text)),
-    Column("deleted_at", _time()),
+    Column("deleted_at", moment()),
     Index(
         "uq_workspaces_name_living",
         "name",
@@ -96,8 +70,8 @@ DEPLOYMENTS = Table(
     "deployments",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
-    Column("updated_at", _time(), nullable=False, server_default=func.now()),
+    *owned(),
+    Column("updated_at", moment(), nullable=False, server_default=func.now()),
     Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
     Column("workspace", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -149,7 +123,7 @@ REVISIONS = Table(
     METADATA,
     Column("deployment_id", Text, ForeignKey("deployments.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    *_owned(),
+    *owned(),
     Column("spec", JSONB, nullable=False),
     Column("slot", Text, nullable=False),
     Column("model", JSONB(none_as_null=True)),
@@ -161,10 +135,12 @@ OPERATIONS = Table(
     "operations",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
+    *owned(),
     # Acceptance order within a deployment; ids of two API processes may tie.
     Column("position", BigInteger, Identity(always=True), nullable=False),
-    Column("deployment_id", Text, ForeignKey("deployments.id"), nullable=False),
+    # What it changes: a deployment or a cluster.
+    Column("deployment_id", Text, ForeignKey("deployments.id")),
+    Column("cluster_id", Text, ForeignKey(CLUSTERS.c.id)),
     Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
     Column("endpoint_key", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -178,13 +154,21 @@ OPERATIONS = Table(
     Column("retry_of", Text),
     Column("error", JSONB(none_as_null=True)),
     Column("checkpoint", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("cancel_requested_at", _time()),
-    Column("deadline_at", _time(), nullable=False),
-    Column("admitted_at", _time()),
-    Column("started_at", _time()),
-    Column("finished_at", _time()),
+    Column("cancel_requested_at", moment()),
+    Column("deadline_at", moment(), nullable=False),
+    Column("admitted_at", moment()),
+    Column("started_at", moment()),
+    Column("finished_at", moment()),
     Column("request_id", Text),
+    CheckConstraint("num_nonnulls(deployment_id, cluster_id) = 1", name="one_subject"),
     Index("ix_operations_deployment", "deployment_id", "position"),
+    # Only those of clusters, so that no deployment pays for it.
+    Index(
+        "ix_operations_cluster",
+        "cluster_id",
+        "position",
+        postgresql_where=text("cluster_id IS NOT NULL"),
+    ),
     Index("ix_operations_project_id", "project", "id"),
     Index(
         "ix_operations_open",
@@ -198,76 +182,25 @@ EVENTS = Table(
     "events",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
+    *owned(),
     # The stream over all is ordered by (xid, position): see DESIGN section 4.
     Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("position", BigInteger, Identity(always=True), nullable=False),
     Column("deployment_id", Text),
+    Column("cluster_id", Text),
     Column("workspace", Text),
     Column("sequence", BigInteger, nullable=False),
     Column("type", Text, nullable=False),
     Column("data", JSONB, nullable=False),
     UniqueConstraint("deployment_id", "sequence"),
+    Index(
+        "uq_events_cluster_sequence",
+        "cluster_id",
+        "sequence",
+        unique=True,
+        postgresql_where=text("cluster_id IS NOT NULL"),
+    ),
     Index("ix_events_stream", "xid", "position"),
-)
-
-WEBHOOKS = Table(
-    "webhooks",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    *_owned(),
-    Column("updated_at", _time(), nullable=False, server_default=func.now()),
-    Column("name", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("events", ARRAY(Text), nullable=False),
-    Column("workspaces", ARRAY(Text)),
-    Column("tags", JSONB(none_as_null=True)),
-    Column("enabled", Boolean, nullable=False, server_default=text("true")),
-    Column("disabled_reason", Text),
-    Column("secret", LargeBinary, nullable=False),
-    Column("secret_fingerprint", Text, nullable=False),
-    # Set for the one-off webhook of a request: it follows this deployment alone.
-    Column("deployment_id", Text, ForeignKey("deployments.id")),
-    Column("deleted_at", _time()),
-    Index(
-        "ix_webhooks_project_living",
-        "project",
-        postgresql_where=text("deleted_at IS NULL"),
-    ),
-)
-
-DELIVERIES = Table(
-    "deliveries",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    *_owned(),
-    Column("webhook_id", Text, ForeignKey("webhooks.id"), nullable=False),
-    Column("event_id", Text, ForeignKey("events.id"), nullable=False),
-    Column("event_type", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("next_attempt_at", _time()),
-    Column("finished_at", _time()),
-    UniqueConstraint("webhook_id", "event_id"),
-    Index("ix_deliveries_webhook", "webhook_id", "id"),
-    Index(
-        "ix_deliveries_pending",
-        "next_attempt_at",
-        postgresql_where=text("state = 'pending'"),
-    ),
-)
-
-ATTEMPTS = Table(
-    "attempts",
-    METADATA,
-    Column("delivery_id", Text, ForeignKey("deliveries.id"), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    *_owned(),
-    Column("started_at", _time(), nullable=False),
-    Column("duration_seconds", Float, nullable=False),
-    Column("status", Integer),
-    Column("error", Text),
-    Column("response_head", Text),
 )
 
 IDEMPOTENCY_KEYS = Table(
@@ -276,7 +209,7 @@ IDEMPOTENCY_KEYS = Table(
     Column("project", Text, primary_key=True),
     Column("created_by", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("created_at", _time(), nullable=False, server_default=func.now()),
+    Column("created_at", moment(), nullable=False, server_default=func.now()),
     Column("fingerprint", Text, nullable=False),
     Column("status", Integer),
     Column("headers", JSONB(none_as_null=True)),
@@ -286,11 +219,27 @@ IDEMPOTENCY_KEYS = Table(
     Index("ix_idempotency_keys_created_at", "created_at"),
 )
 
+SECRETS = Table(
+    "secrets",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    *owned(),
+    Column("deployment_id", Text, ForeignKey("deployments.id")),
+    Column("cluster_id", Text, ForeignKey(CLUSTERS.c.id)),
+    # The option that it was given for, and a keyed hash of the value.
+    Column("field", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    CheckConstraint("num_nonnulls(deployment_id, cluster_id) = 1", name="one_holder"),
+    Index("ix_secrets_deployment_id", "deployment_id", "field"),
+    Index("ix_secrets_cluster_id", "cluster_id", "field"),
+)
+
 QUERIES = Table(
     "queries",
     METADATA,
     Column("id", Text, primary_key=True),
-    *_owned(),
+    *owned(),
     Column("kind", Text, nullable=False),
     Column("question", LargeBinary, nullable=False),
     Column("answer", LargeBinary),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.errors import NotFoundError
 from app.core.webhook import Webhook
 from app.storage import codec
-from app.storage.tables import WEBHOOKS
+from app.storage.webhook_tables import WEBHOOKS
 
 _LIVING = WEBHOOKS.c.deleted_at.is_(None)
 
@@ -71,13 +71,6 @@ async def get(
     return codec.webhook(row)
 
 
-async def find(connection: AsyncConnection, webhook_id: str) -> Webhook | None:
-    """Return one living webhook of any project; None once it is gone."""
-    statement = select(*WEBHOOKS.c).where(WEBHOOKS.c.id == webhook_id, _LIVING)
-    row = (await connection.execute(statement)).first()
-    return None if row is None else codec.webhook(row)
-
-
 async def list_of(
     connection: AsyncConnection,
     *,
@@ -125,12 +118,6 @@ async def one_off(
     )
     row = (await tx.execute(statement)).first()
     return None if row is None else (codec.webhook(row), row.secret_fingerprint)
-
-
-async def secret_of(connection: AsyncConnection, webhook_id: str) -> bytes:
-    """Return the encrypted secret of a webhook, deleted ones too."""
-    statement = select(WEBHOOKS.c.secret).where(WEBHOOKS.c.id == webhook_id)
-    return bytes((await connection.execute(statement)).scalar_one())
 
 
 async def change(

@@ -2,16 +2,24 @@
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import NotFoundError
 from app.core.workspace import Limits, Workspace, WorkspaceIdentity
 from app.storage import codec
+from app.storage.cluster_tables import CLUSTERS
 from app.storage.tables import DEPLOYMENTS, WORKSPACES
 
 _LIVING = WORKSPACES.c.deleted_at.is_(None)
+
+# Built once: each accepted request asks for it.
+_HOLD = (
+    select(*WORKSPACES.c)
+    .where(WORKSPACES.c.name == bindparam("wanted_name"), _LIVING)
+    .with_for_update(read=True, key_share=True)
+)
 
 
 async def create(tx: AsyncConnection, workspace: Workspace) -> bool:
@@ -57,12 +65,7 @@ async def hold(tx: AsyncConnection, name: str) -> Workspace:
 
     Until the transaction ends nobody removes it; others may use and change it.
     """
-    statement = (
-        select(*WORKSPACES.c)
-        .where(WORKSPACES.c.name == name, _LIVING)
-        .with_for_update(read=True, key_share=True)
-    )
-    row = (await tx.execute(statement)).first()
+    row = (await tx.execute(_HOLD, {"wanted_name": name})).first()
     if row is None:
         raise NotFoundError(f"There is no workspace named {name}.")
     return codec.workspace(row)
@@ -122,10 +125,9 @@ async def remove(tx: AsyncConnection, workspace_id: str, *, at: datetime) -> Non
 
 
 async def was_used(connection: AsyncConnection, workspace_id: str) -> bool:
-    """Say whether any deployment was ever accepted in the workspace."""
-    statement = (
-        select(DEPLOYMENTS.c.id)
-        .where(DEPLOYMENTS.c.workspace_id == workspace_id)
-        .limit(1)
-    )
+    """Say whether any deployment or cluster was ever accepted in the workspace."""
+    statement = union_all(
+        select(DEPLOYMENTS.c.id).where(DEPLOYMENTS.c.workspace_id == workspace_id),
+        select(CLUSTERS.c.id).where(CLUSTERS.c.workspace_id == workspace_id),
+    ).limit(1)
     return (await connection.execute(statement)).first() is not None

@@ -88,10 +88,15 @@ class Api:
 
     async def answer_query(self) -> None:
         """Answer the next query as a worker does."""
-        found: str | None = await eventually(self._open_query)
-        assert found is not None
+        found = await self.open_query()
         runner = QueryRunner(self.building.work())
         await runner.answer(self.building.job(), query_id=found)
+
+    async def open_query(self) -> str:
+        """Return the id of the next query that waits for a worker."""
+        found: str | None = await eventually(self._open_query)
+        assert found is not None
+        return found
 
     async def count(self, table: str) -> int:
         """Return the number of rows of a table."""

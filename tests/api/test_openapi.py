@@ -16,6 +16,7 @@ from app.core.diff import option_effects
 from app.core.event import EVENT_TYPES
 from app.core.failure import FailureCode
 from app.core.lifecycle import (
+    CLUSTER_MOVES,
     DEPLOYMENT_MOVES,
     OPERATION_MOVES,
     DeploymentState,
@@ -34,6 +35,9 @@ NOT_ANSWERED = {
     "target_failed",
     "method_not_allowed",
 }
+
+
+TARGETS = {"local": "LocalOptions", "aci": "AciOptions", "aks": "AksOptions"}
 
 
 @pytest.fixture
@@ -162,6 +166,7 @@ async def test_examples_fit_their_schemas(document: dict[str, Any]) -> None:
 async def test_the_lifecycle_tables_are_published(document: dict[str, Any]) -> None:
     assert document["x-lifecycle"] == {
         "deployment": {old: sorted(news) for old, news in DEPLOYMENT_MOVES.items()},
+        "cluster": {old: sorted(news) for old, news in CLUSTER_MOVES.items()},
         "operation": {old: sorted(news) for old, news in OPERATION_MOVES.items()},
     }
 
@@ -181,13 +186,24 @@ async def test_every_options_effect_is_published(document: dict[str, Any]) -> No
 async def test_target_is_told_apart_by_kind(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
 
-    for name in ("PutDeployment", "PostDeployment", "DeploymentSpec"):
-        target = schemas[name]["properties"]["target"]
+    for body in ("PutDeployment", "PostDeployment", "DeploymentSpec"):
+        target = schemas[body]["properties"]["target"]
         assert target["discriminator"] == {
             "propertyName": "kind",
-            "mapping": {"local": "#/components/schemas/LocalOptions"},
+            "mapping": {
+                kind: f"#/components/schemas/{name}" for kind, name in TARGETS.items()
+            },
         }
-        assert target["oneOf"] == [{"$ref": "#/components/schemas/LocalOptions"}]
+        assert {one["$ref"].rpartition("/")[2] for one in target["oneOf"]} == set(
+            TARGETS.values()
+        )
+
+
+async def test_a_workspace_is_told_apart_by_kind(document: dict[str, Any]) -> None:
+    put = document["paths"]["/v1/workspaces/{workspace}"]["put"]
+    schema = put["requestBody"]["content"]["application/json"]["schema"]
+
+    assert set(schema["discriminator"]["mapping"]) == {"mlflow", "azureml"}
 
 
 async def test_every_event_type_is_published(document: dict[str, Any]) -> None:

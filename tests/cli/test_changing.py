@@ -145,3 +145,36 @@ def test_a_workspace_is_put_with_its_store(service: Service, slipway: Slipway) -
     [request] = service.seen("PUT /v1/workspaces/lab")
     assert finished.status == 0
     assert request.json() == {"kind": "mlflow", "tracking_uri": "http://mlflow"}
+
+
+def test_a_workspace_of_azure_is_put_with_its_place(
+    service: Service, slipway: Slipway
+) -> None:
+    service.on("PUT /v1/workspaces/prod", Answer(body={"name": "prod"}))
+    place = ("--subscription-id", "s", "--resource-group", "ml")
+    more = ("--workspace-name", "w", "--region", "eastus2", "--project", "red")
+
+    finished = slipway("workspaces", "put", "prod", *place, *more)
+
+    [request] = service.seen("PUT /v1/workspaces/prod")
+    assert finished.status == 0
+    assert request.json() == {
+        "kind": "azureml",
+        "subscription_id": "s",
+        "resource_group": "ml",
+        "workspace_name": "w",
+        "region": "eastus2",
+        "projects": ["red"],
+    }
+
+
+@pytest.mark.parametrize(
+    "given", [(), ("--tracking-uri", "http://mlflow", "--region", "eastus2")]
+)
+def test_a_workspace_is_of_exactly_one_kind(
+    service: Service, slipway: Slipway, given: tuple[str, ...]
+) -> None:
+    finished = slipway("workspaces", "put", "prod", *given)
+
+    assert finished.status == 2
+    assert service.requests == []

@@ -1,5 +1,6 @@
 """Deliveries to a real receiver: signed, recorded, retried, never twice recorded."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,13 +36,17 @@ class Post:
 
     async def deliver_all(self) -> list[Delivery]:
         """Make the next attempt at everything that is pending, its time come."""
+        await self.make_due()
+        for delivery in await self.deliveries():
+            await self.runner.deliver(self.building.job(), delivery_id=delivery.id)
+        return await self.deliveries()
+
+    async def make_due(self) -> None:
+        """Bring the time of everything that is pending."""
         async with self.building.context.database.transaction() as tx:
             await tx.execute(text("UPDATE deliveries SET next_attempt_at = now()"))
             # As the engine does before it runs a job.
             await tx.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
-        for delivery in await self.deliveries():
-            await self.runner.deliver(self.building.job(), delivery_id=delivery.id)
-        return await self.deliveries()
 
     async def deliveries(self) -> list[Delivery]:
         async with self.building.context.database.reading() as connection:
@@ -52,7 +57,9 @@ class Post:
 
 
 @asynccontextmanager
-async def posting(database_url: str, *answers: int | Answer) -> AsyncIterator[Post]:
+async def posting(
+    database_url: str, *answers: int | Answer, most_at_once: int = 32
+) -> AsyncIterator[Post]:
     resolver = SystemResolver()
     async with built(database_url) as building, receiving(*answers) as receiver:
         sender = Sender(LOOPBACK, clock=building.context.clock, resolver=resolver)
@@ -62,7 +69,9 @@ async def posting(database_url: str, *answers: int | Answer) -> AsyncIterator[Po
                 building=building,
                 receiver=receiver,
                 webhook_id=webhook_id,
-                runner=DeliveryRunner(building.context, sender),
+                runner=DeliveryRunner(
+                    building.context, sender, most_at_once=most_at_once
+                ),
             )
         finally:
             await sender.aclose()
@@ -84,7 +93,8 @@ async def test_every_event_is_delivered_signed_and_in_the_one_envelope(
             told.append(body["sequence"])
             assert body["data"]["deployment"]["id"] == deployment.id
             assert set(body) == {"id", "type", "timestamp", "sequence", "data"}
-        assert told == list(range(1, deployment.sequence + 1))
+        # In no promised order: those of one transaction leave together.
+        assert sorted(told) == list(range(1, deployment.sequence + 1))
 
 
 async def test_a_failed_attempt_is_recorded_and_the_next_one_scheduled(
@@ -202,6 +212,32 @@ async def test_no_event_ever_holds_a_secret(database_url: str, field: str) -> No
         told = b"".join(request.body for request in post.receiver.requests)
         assert field.encode() not in told
         assert json.loads(post.receiver.requests[0].body)["sequence"] == 1
+
+
+async def test_a_receiver_that_never_answers_leaves_room_for_others(
+    database_url: str,
+) -> None:
+    hangs = Answer(hangs=True)
+    async with posting(database_url, hangs, hangs, most_at_once=1) as post:
+        await post.building.live()
+        await post.make_due()
+        first, second, *_ = await post.deliveries()
+        job = post.building.job()
+        sending = asyncio.create_task(post.runner.deliver(job, delivery_id=first.id))
+        await post.receiver.wait_for(1)
+
+        await post.runner.deliver(job, delivery_id=second.id)
+
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        waiting = text(
+            "SELECT queueing_lock FROM procrastinate_jobs "
+            "WHERE status = 'todo' AND scheduled_at > now()"
+        )
+        async with post.building.context.database.reading() as connection:
+            put_back = (await connection.scalars(waiting)).all()
+        assert put_back == [second.id]
+        assert len(post.receiver.requests) == 1
 
 
 async def register(building: Building, url: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import InUseError, NotFoundError
+from app.core.workspace import MlflowWorkspace
 from app.services import workspaces as use_cases
 from app.services.deployments import Wish, create
 from app.storage import workspaces
@@ -26,7 +27,9 @@ async def test_the_local_workspace_is_declared_once(
         async with context.database.reading() as connection:
             found = await workspaces.get(connection, "local")
 
-    assert found.identity.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert found.identity == MlflowWorkspace(
+        tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"
+    )
 
 
 async def test_a_removal_and_a_creation_at_once_never_both_succeed(

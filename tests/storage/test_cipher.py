@@ -151,3 +151,23 @@ def test_a_fingerprint_is_hmac_sha_256_under_a_key_derived_for_it_alone() -> Non
     expected = hmac.new(derived, b"key-1", hashlib.sha256).hexdigest()
 
     assert Cipher([NEW]).fingerprint("key-1") == expected
+
+
+def test_equal_secrets_have_equal_fingerprints_in_one_place_alone() -> None:
+    cipher = Cipher([NEW])
+
+    first = cipher.secret_fingerprints("dep_1/primary_key", "weak")
+
+    assert first == cipher.secret_fingerprints("dep_1/primary_key", "weak")
+    assert first != cipher.secret_fingerprints("dep_2/primary_key", "weak")
+    assert first != cipher.secret_fingerprints("dep_1/primary_key", "other")
+    assert first[0] != cipher.fingerprint("weak")
+
+
+def test_a_secret_is_recognized_after_the_root_secret_was_replaced() -> None:
+    [before] = Cipher([OLD]).secret_fingerprints("dep_1/primary_key", "weak")
+
+    now = Cipher([NEW, OLD]).secret_fingerprints("dep_1/primary_key", "weak")
+
+    assert now[0] != before
+    assert before in now

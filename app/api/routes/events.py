@@ -1,6 +1,5 @@
 """Events: one deployment's log, the stream over all, and what types there are."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -8,19 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api import event_types, examples
 from app.api.deps import CurrentContext, Reader
-from app.api.documents import Documented, refused, shown
-from app.api.pagination import CurrentPage, Page, list_answer
+from app.api.documents import refused, shown
+from app.api.event_log import both_forms, place, sequence, unknown_place
+from app.api.pagination import CurrentPage, list_answer
 from app.api.route import GuardedRoute
 from app.api.streams import (
-    MEDIA_TYPE,
     AllEvents,
     DeploymentEvents,
     EventStream,
     is_wanted,
 )
 from app.core.errors import (
-    FieldProblem,
-    InvalidError,
     NotFoundError,
     TooManyError,
 )
@@ -32,30 +29,11 @@ from app.storage.events import Cursor, Filter
 
 router = APIRouter(route_class=GuardedRoute, tags=["events"])
 
-_SEQUENCE = re.compile(r"\d{1,18}")
-_LAST_EVENT_ID = "last-event-id"
-
-
-def _both_forms() -> Documented:
-    event = examples.event(DeploymentLive)
-    answer = shown(
-        200,
-        "One page, oldest first; or, with `Accept: text/event-stream`, what there is "
-        "after `Last-Event-ID` and then everything as it happens.",
-        {"page": examples.page(event)},
-    )
-    stream = f"id: {event['sequence']}\nevent: {event['type']}\ndata: {{…}}\n\n"
-    answer[200]["content"][MEDIA_TYPE] = {
-        "schema": {"type": "string"},
-        "examples": {"stream": {"value": stream}},
-    }
-    return answer
-
 
 @router.get(
     "/v1/deployments/{deployment_id}/events",
     summary="List or follow a deployment's events",
-    responses=_both_forms() | refused(NotFoundError, TooManyError),
+    responses=both_forms(DeploymentLive) | refused(NotFoundError, TooManyError),
 )
 async def deployment_events(
     deployment_id: str,
@@ -72,7 +50,7 @@ async def deployment_events(
     """Return what happened, by sequence without gaps; the id of an event is that."""
     async with context.database.reading() as connection:
         await deployments.get(connection, deployment_id, project=caller.project)
-    after = _sequence(_place(request, page))
+    after = sequence(place(request, page))
     if is_wanted(request):
         source = DeploymentEvents(
             deployment_id, after=after, until_end=until is not None
@@ -90,7 +68,7 @@ async def deployment_events(
 @router.get(
     "/v1/events",
     summary="List or follow all events",
-    responses=_both_forms() | refused(TooManyError),
+    responses=both_forms(DeploymentLive) | refused(TooManyError),
 )
 async def all_events(
     request: Request,
@@ -108,7 +86,7 @@ async def all_events(
     on later, also when it is the last one.
     """
     wanted = Filter(project=caller.project, workspace=workspace, types=_expanded(type_))
-    after = _cursor(_place(request, page))
+    after = _cursor(place(request, page))
     if is_wanted(request):
         return EventStream(request, AllEvents(wanted, after=after))
     async with context.database.reading() as connection:
@@ -140,40 +118,13 @@ async def list_event_types(_: Reader) -> dict[str, Any]:
     return {"items": event_types.show_all(), "next_cursor": None}
 
 
-def _place(request: Request, page: Page) -> str | None:
-    """Return where to go on: a reconnecting stream's own word comes first."""
-    return request.headers.get(_LAST_EVENT_ID) or page.cursor
-
-
-def _sequence(place: str | None) -> int:
-    if place is None:
-        return 0
-    if not _SEQUENCE.fullmatch(place) or not place.isascii():
-        raise _unknown_place()
-    return int(place)
-
-
-def _cursor(place: str | None) -> Cursor | None:
-    if place is None:
+def _cursor(given: str | None) -> Cursor | None:
+    if given is None:
         return None
-    cursor = Cursor.parse(place)
+    cursor = Cursor.parse(given)
     if cursor is None:
-        raise _unknown_place()
+        raise unknown_place()
     return cursor
-
-
-def _unknown_place() -> InvalidError:
-    return InvalidError(
-        "The events cannot go on from there.",
-        remedy="Give the id of an event of this stream, or leave it out.",
-        fields=[
-            FieldProblem(
-                pointer="/query/after",
-                code="bad_cursor",
-                detail="is not the id of an event of this stream",
-            )
-        ],
-    )
 
 
 def _expanded(patterns: Sequence[str]) -> tuple[str, ...]:

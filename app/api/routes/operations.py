@@ -46,12 +46,17 @@ async def list_operations(  # noqa: PLR0913 - one argument a filter
     page: CurrentPage,
     *,
     deployment: Annotated[str | None, Query(description="A deployment's id.")] = None,
+    cluster: Annotated[str | None, Query(description="A cluster's id.")] = None,
     kind: Annotated[Sequence[OperationKind], Query()] = (),
     state: Annotated[Sequence[OperationState], Query()] = (),
 ) -> Response:
     """Return the operations of the caller's project."""
     wanted = OperationFilter(
-        project=caller.project, deployment_id=deployment, kinds=kind, states=state
+        project=caller.project,
+        deployment_id=deployment,
+        cluster_id=cluster,
+        kinds=kind,
+        states=state,
     )
     async with context.database.reading() as connection:
         found = await listing.operations(
@@ -124,7 +129,6 @@ async def retry_operation(
     context, options = change.parts.context, change.options()
 
     async def action(tx: Transaction) -> Operation:
-        accepted = await use_cases.retry(context, tx, operation_id, options=options)
-        return accepted.operation
+        return await use_cases.repeat(context, tx, operation_id, options=options)
 
     return await change.run_on_operation(action, key=key)

@@ -1,32 +1,34 @@
-"""Scoring through Slipway, and the keys of endpoints that have some."""
+"""Scoring through Slipway, whatever the endpoint asks its callers for."""
 
 import re
-from typing import Literal
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.answers import JSON
 from app.api.body import read_limited
-from app.api.deps import CurrentContext, CurrentParts, Deployer, KeyHolder
+from app.api.deps import CurrentParts, Deployer
 from app.api.documents import refused, shown
+from app.api.parts import Parts
 from app.api.route import GuardedRoute
+from app.core.deployment import Deployment
 from app.core.errors import (
-    AuthDisabledError,
     MediaTypeError,
     NotFoundError,
     NotServingError,
+    TimedOutError,
     TooLargeError,
     UpstreamError,
 )
 from app.core.principal import Principal
-from app.core.target import Invocation
-from app.services.context import Context
+from app.core.target import Invocation, InvocationResult
 from app.storage import deployments
 
 router = APIRouter(route_class=GuardedRoute, tags=["scoring"])
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes
 
+_UNAUTHORIZED = 401
 _SENDABLE = re.compile(r"[ -~]{1,256}")
 _PATH = "/v1/deployments/{deployment_id}"
 _INPUT = {"dataframe_split": {"columns": ["bmi", "bp"], "data": [[0.06, 0.02]]}}
@@ -47,7 +49,12 @@ _ANY_BODY = {
     openapi_extra=_ANY_BODY,
     responses=shown(200, "What the model answered, as it came.", {"one": _ANSWER})
     | refused(
-        NotFoundError, NotServingError, TooLargeError, MediaTypeError, UpstreamError
+        NotFoundError,
+        NotServingError,
+        TooLargeError,
+        MediaTypeError,
+        UpstreamError,
+        TimedOutError,
     ),
 )
 async def invoke(
@@ -69,54 +76,24 @@ async def invoke(
     call = Invocation(
         body=await read_limited(request, LARGEST_INPUT), content_type=kind
     )
-    result = await parts.scorer.score(found.scoring_uri, call)
+    result = await _score(parts, found, call, caller)
     headers = {"Cache-Control": "no-store", **result.headers}
     return Response(result.body, status_code=result.status, headers=headers)
 
 
-@router.get(
-    f"{_PATH}/keys",
-    status_code=409,
-    summary="Show the endpoint's keys",
-    responses=refused(NotFoundError, AuthDisabledError),
-)
-@router.post(
-    f"{_PATH}/token",
-    status_code=409,
-    summary="Get a token for the endpoint",
-    responses=refused(NotFoundError, AuthDisabledError),
-)
-async def endpoint_keys(
-    deployment_id: str, context: CurrentContext, caller: KeyHolder
-) -> Response:
-    """Refuse: the endpoints of target local have no keys; needs the scope `keys`."""
-    raise await _no_keys(context, deployment_id, caller)
-
-
-@router.post(
-    f"{_PATH}/keys/{{key}}/regenerate",
-    status_code=409,
-    summary="Replace one of the endpoint's keys",
-    responses=refused(NotFoundError, AuthDisabledError),
-)
-async def regenerate_key(
-    deployment_id: str,
-    key: Literal["primary", "secondary"],
-    context: CurrentContext,
-    caller: KeyHolder,
-) -> Response:
-    """Refuse: the endpoints of target local have no keys; needs the scope `keys`."""
-    del key
-    raise await _no_keys(context, deployment_id, caller)
-
-
-async def _no_keys(
-    context: Context, deployment_id: str, caller: Principal
-) -> AuthDisabledError:
-    async with context.database.reading() as connection:
-        found, _ = await deployments.get(
-            connection, deployment_id, project=caller.project
-        )
-    return AuthDisabledError(
-        f"Endpoints of the target {found.spec.target.kind} have no keys."
-    )
+async def _score(
+    parts: Parts, deployment: Deployment, call: Invocation, caller: Principal
+) -> InvocationResult:
+    """Call with the key or token that the endpoint asks for, a fresh one if need be."""
+    uri = deployment.scoring_uri or ""
+    authorization = await parts.access.authorization(deployment, principal=caller)
+    let_in = replace(call, authorization=authorization)
+    result = await parts.scorer.score(uri, let_in)
+    if result.status != _UNAUTHORIZED or authorization is None:
+        return result
+    # Somebody may have replaced the key since it was asked for.
+    parts.access.forget(deployment.id, authorization)
+    again = await parts.access.authorization(deployment, principal=caller)
+    if again in {None, authorization}:
+        return result
+    return await parts.scorer.score(uri, replace(call, authorization=again))

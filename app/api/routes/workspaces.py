@@ -20,6 +20,7 @@ from app.core.view import WorkspaceView, view_workspace
 from app.core.workspace import Workspace
 from app.services import workspaces as use_cases
 from app.services.deployments import granted
+from app.services.workspace_identity import read_identity
 from app.storage import workspaces
 
 router = APIRouter(route_class=GuardedRoute, tags=["workspaces"])
@@ -27,11 +28,12 @@ router = APIRouter(route_class=GuardedRoute, tags=["workspaces"])
 _PATH = "/v1/workspaces/{workspace}"
 _PLACE = TypeAdapter(str)
 _VIEW = TypeAdapter(WorkspaceView)
-_EXAMPLE = {"mlflow": examples.workspace()}
+_EXAMPLE = {"mlflow": examples.workspace(), "azureml": examples.azureml_workspace()}
 _BODY = {
     "mlflow": {
         "value": {"kind": "mlflow", "tracking_uri": "https://mlflow.example.com"}
-    }
+    },
+    "azureml": {"value": examples.azureml_body()},
 }
 
 
@@ -52,10 +54,11 @@ async def put_workspace(
 ) -> Response:
     """Say where models come from and who may deploy them; needs the scope `admin`.
 
-    The identity of a workspace that was used never changes again.
+    The identity of a workspace that was used never changes again; its credential,
+    its projects and its limits may.
     """
     context = parts.context
-    identity = await use_cases.read_identity(context, body, resolver=parts.resolver)
+    identity = await read_identity(context, body, resolver=parts.resolver)
     async with context.database.transaction() as tx:
         stands = await use_cases.put(
             context, tx, workspace, request=body, identity=identity, principal=caller
