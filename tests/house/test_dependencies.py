@@ -29,8 +29,11 @@ def test_the_api_and_the_cli_import_the_base_install_alone() -> None:
 
 def test_the_application_imports_nothing_undeclared() -> None:
     declared = _declared(extras=["embedded", "worker", "demo"], groups=[])
+    # Runs in a service's own image, which brings what it imports.
+    elsewhere = ROOT / "app/targets/azureml_v1/scoring_script.py"
+    files = [path for path in python_files("app") if path != elsewhere]
 
-    assert _undeclared(python_files("app"), declared) == set()
+    assert _undeclared(files, declared) == set()
 
 
 def test_tests_and_benches_import_nothing_undeclared() -> None:

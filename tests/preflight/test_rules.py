@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
 from app.core.specs import (
+    AnyTargetOptions,
     DeploymentSpec,
     LocalOptions,
     ModelSpec,
@@ -35,6 +38,32 @@ def _spec(
         target=LocalOptions(kind="local"),
         verify=VerifySpec(mode=mode, input=given),
     )
+
+
+_AZURE: tuple[AnyTargetOptions, ...] = (
+    AciOptions(kind="aci"),
+    AksOptions(kind="aks", compute_target_name="aks-mlflow"),
+)
+
+
+@pytest.mark.parametrize("target", _AZURE, ids=lambda target: target.kind)
+def test_a_model_without_conda_yaml_is_refused_where_an_image_is_made_of_it(
+    target: AnyTargetOptions,
+) -> None:
+    (finding,) = check(_SOUND, replace(_spec(), target=target))
+
+    assert (finding.code, finding.severity) == ("conda_yaml_missing", Severity.ERROR)
+
+
+@pytest.mark.parametrize("target", _AZURE, ids=lambda target: target.kind)
+def test_what_serves_here_does_not_matter_to_an_image_of_its_own(
+    target: AnyTargetOptions,
+) -> None:
+    facts = replace(
+        _SOUND, conda_yaml="{}", python_version="3.8.1", mlflow_version="4.0.0"
+    )
+
+    assert check(facts, replace(_spec(), target=target)) == []
 
 
 def test_a_sound_model_has_a_clean_bill() -> None:
@@ -110,5 +139,6 @@ def test_errors_come_first() -> None:
 
     ranks = [list(Severity).index(one.severity) for one in findings]
     assert ranks == sorted(ranks)
-    assert len(findings) == len(RULES)
+    # All but the one about what only an image needs.
+    assert len(findings) == len(RULES) - 1
     assert findings[0].evidence == "spark"
