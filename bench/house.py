@@ -14,10 +14,12 @@ import httpx
 import psycopg
 
 from app.core.clock import RandomIds, SystemClock
-from app.core.principal import Scope
+from app.core.principal import Principal, Scope
+from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
 from app.core.workspace import Limits, MlflowWorkspace, Workspace
-from app.services import keys
+from app.services import changes, keys
 from app.services.context import Context
+from app.services.planning import ChangeOptions
 from app.storage import migrations, workspaces
 from app.storage.cipher import Cipher
 from app.storage.data_directory import DataDirectory
@@ -100,6 +102,26 @@ async def furnish(parts: Context) -> tuple[Workspace, str]:
         created_by="bench",
     )
     return workspace, made.secret
+
+
+async def create(parts: Context, workspace: Workspace, name: str) -> str:
+    """Accept a deployment as the API would, and return its id."""
+    principal = Principal(
+        id="bench", name="bench", project="default", scopes=(Scope.ADMIN,)
+    )
+    spec = DeploymentSpec(
+        model=ModelSpec(uri="models:/m/1"), target=LocalOptions(kind="local")
+    )
+    async with parts.database.transaction() as tx:
+        accepted = await changes.create(
+            parts,
+            tx,
+            workspace,
+            name,
+            spec=spec,
+            options=ChangeOptions(principal=principal),
+        )
+    return accepted.deployment.id
 
 
 @asynccontextmanager

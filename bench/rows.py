@@ -1,27 +1,23 @@
 """The rows: each returns what was measured beside the goal of the design."""
 
-import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import psycopg
 
-from app.core.principal import Principal, Scope
-from app.core.specs import DeploymentSpec, LocalOptions, ModelSpec
-from app.core.workspace import Workspace
-from app.services import changes
-from app.services.context import Context
-from app.services.planning import ChangeOptions
 from app.storage.database import sqlalchemy_url
+from bench.azure_blocking import azure_blocking
+from bench.azure_flight import azure_flight
+from bench.figure import Figure, Row
 from bench.house import (
     answering,
     api,
     context,
+    create,
     database,
     free_port,
     furnish,
@@ -29,6 +25,7 @@ from bench.house import (
     resident_megabytes,
 )
 from bench.load import Load, Result, run
+from bench.worker_rows import start, takeover, webhooks
 
 _ROUNDS = 5
 _REQUESTS = 600
@@ -37,18 +34,6 @@ _BODY: Mapping[str, Any] = {
     "model": {"uri": "runs:/0123456789abcdef/model"},
     "target": {"kind": "local"},
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One line of the table."""
-
-    what: str
-    measured: str
-    goal: str
-
-
-Row = Callable[[str], Awaitable[list[Figure]]]
 
 
 async def accept(server_url: str) -> list[Figure]:
@@ -115,59 +100,6 @@ async def read(server_url: str) -> list[Figure]:
     return _compared("GET one deployment", ours, theirs, goal="0.7 of bare")
 
 
-async def start(server_url: str) -> list[Figure]:
-    """From accepted to taken up by a worker, 20 a second for ten seconds."""
-    with database(server_url) as url:
-        async with context(url) as parts, process("-m", "bench.worker", url):
-            workspace, _ = await furnish(parts)
-            for number in range(200):
-                await _create(parts, workspace, f"d-{number:03}")
-                await asyncio.sleep(0.05)
-            await _until(url, "state = 'succeeded'", 200)
-        with psycopg.connect(url) as connection:
-            waits = [
-                row[0]
-                for row in connection.execute(
-                    "SELECT 1000 * extract(epoch FROM started_at - created_at)::float8 "
-                    "FROM operations ORDER BY 1"
-                )
-            ]
-    measured = f"p50 {waits[100]:.0f} ms, p99 {waits[197]:.0f} ms"
-    return [
-        Figure(
-            what="accepted to taken up", measured=measured, goal="p50 25, p99 150 ms"
-        )
-    ]
-
-
-async def takeover(server_url: str) -> list[Figure]:
-    """Kill -9 of a worker with 300 operations in flight; another takes them over."""
-    count = 300
-    with database(server_url) as url:
-        async with (
-            context(url) as parts,
-            process("-m", "bench.worker", url, "hold") as doomed,
-        ):
-            workspace, _ = await furnish(parts)
-            for number in range(count):
-                await _create(parts, workspace, f"d-{number:03}")
-            await _until(url, "phase = 'deploy'", count)
-            async with process("-m", "bench.worker", url, "hold"):
-                # A worker judges others once its own heart has beaten long enough.
-                await asyncio.sleep(15)
-                doomed.kill()
-                begin = time.perf_counter()
-                await _until(url, "epoch = 2", count)
-                seconds = time.perf_counter() - begin
-    return [
-        Figure(
-            what=f"kill -9 with {count} in flight, all taken over",
-            measured=f"{seconds:.1f} s",
-            goal="10 s",
-        )
-    ]
-
-
 async def api_process(server_url: str) -> list[Figure]:
     """How soon the API process is ready, and what it takes in memory."""
     seconds, memory = [], []
@@ -200,7 +132,10 @@ ROWS: Mapping[str, Row] = {
     "read": read,
     "start": start,
     "takeover": takeover,
+    "webhooks": webhooks,
     "api": api_process,
+    "azure_flight": azure_flight,
+    "azure_blocking": azure_blocking,
 }
 
 
@@ -217,7 +152,7 @@ async def _pair(server_url: str) -> AsyncIterator[tuple[_Side, _Side]]:
     with database(server_url) as url, database(server_url) as bare_url:
         async with context(url) as parts:
             workspace, key = await furnish(parts)
-            deployment = await _create(parts, workspace, "first")
+            deployment = await create(parts, workspace, "first")
         port = free_port()
         bare = f"http://127.0.0.1:{port}"
         async with (
@@ -240,38 +175,6 @@ async def _bare_item(address: str) -> str:
     async with httpx.AsyncClient(base_url=address) as client:
         answer = await client.post("/items", json=dict(_BODY))
     return str(answer.json()["id"])
-
-
-async def _create(parts: Context, workspace: Workspace, name: str) -> str:
-    principal = Principal(
-        id="bench", name="bench", project="default", scopes=(Scope.ADMIN,)
-    )
-    spec = DeploymentSpec(
-        model=ModelSpec(uri="models:/m/1"), target=LocalOptions(kind="local")
-    )
-    async with parts.database.transaction() as tx:
-        accepted = await changes.create(
-            parts,
-            tx,
-            workspace,
-            name,
-            spec=spec,
-            options=ChangeOptions(principal=principal),
-        )
-    return accepted.deployment.id
-
-
-async def _until(url: str, condition: str, count: int) -> None:
-    query = f"SELECT count(*) FROM operations WHERE {condition}"  # noqa: S608
-    async with (
-        await psycopg.AsyncConnection.connect(url, autocommit=True) as connection,
-        asyncio.timeout(120),
-    ):
-        while True:
-            row = await (await connection.execute(query.encode())).fetchone()
-            if row is not None and row[0] >= count:
-                return
-            await asyncio.sleep(0.05)
 
 
 def _compared(

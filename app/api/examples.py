@@ -83,7 +83,7 @@ def removal() -> dict[str, Any]:
 
 def revision() -> dict[str, Any]:
     """Return a revision, as lists show it."""
-    shown = view_revision(story.revision(), serving=1)
+    shown = view_revision(story.revision(), name="diabetes-model-1", serving=1)
     return dict(TypeAdapter(RevisionView).dump_python(shown, mode="json"))
 
 

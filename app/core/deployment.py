@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.core.aci_options import AciOptions
+from app.core.aks_options import AksOptions
 from app.core.conditions import Condition
 from app.core.failure import Failure
 from app.core.lifecycle import (
@@ -12,7 +14,7 @@ from app.core.lifecycle import (
     OperationState,
     Phase,
 )
-from app.core.specs import DeploymentSpec
+from app.core.specs import DeploymentSpec, LocalOptions
 from app.core.target import Handle, ResolvedModel
 
 
@@ -77,6 +79,18 @@ class Revision:
     project: str
     created_by: str
     created_at: datetime
+
+
+def name_at_target(deployment_name: str, revision: Revision) -> str:
+    """Return what `revision` is called at its target, whether it is there or not.
+
+    A v1 web service is one thing for all revisions, named as the deployment.
+    """
+    match revision.spec.target:
+        case LocalOptions():
+            return revision.slot
+        case AciOptions() | AksOptions():
+            return deployment_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

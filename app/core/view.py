@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from app.core.conditions import Condition
-from app.core.deployment import Deployment, Operation, Revision, Traffic
+from app.core.deployment import (
+    Deployment,
+    Operation,
+    Revision,
+    Traffic,
+    name_at_target,
+)
 from app.core.failure import Failure
 from app.core.lifecycle import (
     DeploymentState,
@@ -158,7 +164,9 @@ def view_deployment(
         swagger_uri=deployment.swagger_uri,
         model=deployment.model,
         traffic=deployment.traffic,
-        azure=AzureView(state=deployment.azure_state, correlation_id=None),
+        azure=AzureView(
+            state=deployment.azure_state, correlation_id=_correlation_id(operation)
+        ),
         latest_operation=LatestOperationView(
             id=operation.id,
             kind=operation.kind,
@@ -208,12 +216,20 @@ def _subject_link(operation: Operation, base_url: str) -> Mapping[str, str]:
     return {"deployment": f"{base_url}/v1/deployments/{operation.deployment_id}"}
 
 
-def view_revision(revision: Revision, *, serving: int | None) -> RevisionView:
-    """Return `revision`, saying whether it is the one that serves."""
+def _correlation_id(operation: Operation) -> str | None:
+    """Return the id by which Azure's support finds what went wrong last."""
+    known = operation.error.evidence.correlation_ids if operation.error else ()
+    return known[-1] if known else None
+
+
+def view_revision(
+    revision: Revision, *, name: str, serving: int | None
+) -> RevisionView:
+    """Return a revision of the deployment `name`; number `serving` serves."""
     return RevisionView(
         number=revision.number,
         spec=revision.spec,
-        azure_name=revision.slot,
+        azure_name=name_at_target(name, revision),
         model=revision.model,
         serving=revision.number == serving,
         created_by=revision.created_by,

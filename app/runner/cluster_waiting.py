@@ -71,8 +71,9 @@ class ClusterWaiting:
         if found is not None:
             cluster, operation = found
             if cluster.state in _UNDER_WAY:
-                azure = cluster.provisioning_state or "not asked yet"
-                return f"waiting for the cluster {name}: {cluster.state} ({azure})"
+                azure = cluster.provisioning_state
+                said = f"{cluster.state}, {azure} at Azure" if azure else cluster.state
+                return f"waiting for the cluster {name}: {said}"
             if cluster.state in _NEVER:
                 error = operation.error
                 cause = None if error is None else error.cause or error.message

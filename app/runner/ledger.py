@@ -116,7 +116,9 @@ class Ledger:
         is_news = seen.raw_state != self.subject.deployment.azure_state
         if azure_name(handle) is not None and is_news:
             values["azure_state"] = seen.raw_state
-        happened = [DeploymentProgress(detail=progress)] if progress else []
+        # An event's detail is one line, and a target may have several to tell.
+        lines = progress.splitlines() if progress else []
+        happened = [DeploymentProgress(detail=line) for line in lines if line]
         if values or happened:
             await self.write(Step(deployment=values, happened=happened))
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 
 from app.core.conditions import ConditionType
-from app.core.deployment import Traffic
+from app.core.deployment import Traffic, name_at_target
 from app.core.event import DeploymentProgress, DeploymentTrafficChanged
 from app.core.failure import Blame, Failure, FailureCode, TargetError
 from app.core.lease import Lease
@@ -14,11 +14,11 @@ from app.core.model_uri import parse_model_uri
 from app.core.target import (
     Handle,
     Invocation,
+    Observation,
     ResolveRequest,
     SupportsInvoke,
     SupportsTraffic,
     Target,
-    azure_name,
 )
 from app.preflight.rules import Severity, check
 from app.runner import failpoints
@@ -48,7 +48,7 @@ class Phases:
         self._lease = lease
         self._arrivals = Arrivals(work, ledger, lease)
         # What the target said when the revision was last seen up.
-        self._said_when_up = ""
+        self._seen_up: Observation | None = None
 
     @property
     def target(self) -> Target:
@@ -119,10 +119,8 @@ class Phases:
         failpoints.reach("deploy.applied")
         await self._ledger.keep_handle(revision.number, handle)
         seen = await self._arrivals.wait(target, revision, handle)
-        self._said_when_up = seen.message
-        self._ledger.note(
-            Step(conditions=self._first_time(_provisioned(self._said_when_up)))
-        )
+        self._seen_up = seen
+        self._ledger.note(Step(conditions=self._first_time(_provisioned(seen.message))))
 
     async def verify(self) -> None:
         """Score the revision once before callers reach it."""
@@ -162,14 +160,15 @@ class Phases:
                 )
                 scoring_uri, swagger_uri = exposure.scoring_uri, exposure.swagger_uri
             else:
-                seen = await target.observe(handle)
+                # Seen up by `deploy`, with which every worker begins anew.
+                seen = self._seen_up or await target.observe(handle)
                 scoring_uri, swagger_uri = seen.scoring_uri or "", seen.swagger_uri
             failpoints.reach("shift.moved")
             number = subject.revision.number
             traffic = Traffic(
                 revision=number,
                 percent=100,
-                azure_name=azure_name(handle) or subject.revision.slot,
+                azure_name=name_at_target(subject.deployment.name, subject.revision),
             )
             self._ledger.note(
                 Step(
@@ -182,7 +181,7 @@ class Phases:
                         traffic=(traffic,),
                     ),
                     conditions=[
-                        *_provisioned(self._said_when_up),
+                        *_provisioned(self._seen_up.message if self._seen_up else ""),
                         (ConditionType.SERVING, True, "TrafficShifted", ""),
                     ],
                     happened=[DeploymentTrafficChanged()],

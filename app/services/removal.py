@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.core.deployment import Deployment, Operation
+from app.core.deployment import Deployment, Operation, name_at_target
 from app.core.event import DeploymentDeleting
 from app.core.lifecycle import DeploymentState, OperationKind, OperationState
 from app.services import admission, cancellation
@@ -82,8 +82,9 @@ async def preview(
     """Return what deleting would take away; changes nothing."""
     standing = await revisions.with_handle(connection, deployment.id)
     at_target = [
-        f"revision {revision.number} at the target, as {revision.slot}"
+        f"revision {revision.number} at the target, as {name}"
         for revision in standing
+        for name in [name_at_target(deployment.name, revision)]
     ]
     models = sorted({r.model.uri for r in standing if r.model is not None})
     kept = [f"registered model version {uri}" for uri in models]

@@ -75,6 +75,11 @@ WANTED_ACTIONS: tuple[WantedAction, ...] = (
         scope=Scope.GROUP,
     ),
     WantedAction(
+        action=f"{_WORKSPACES}/computes/write",
+        purpose="create, attach or remove clusters",
+        is_required=False,
+    ),
+    WantedAction(
         action=f"{_WORKSPACES}/onlineEndpoints/*",
         purpose="deploy to online endpoints",
         is_required=False,

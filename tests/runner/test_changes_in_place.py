@@ -57,7 +57,7 @@ async def test_a_new_revision_keeps_the_one_service(
 
     assert (after.state, after.serving_revision) == (DeploymentState.LIVE, 2)
     assert (target.deleted, target.standing) == ([], {"diabetes": "r2"})
-    assert [t.azure_name for t in after.traffic] == ["diabetes"]
+    assert [t.revision for t in after.traffic] == [2]
     assert after.azure_state == "Healthy"
     assert await _numbers_with_handle(building, after) == [2]
 

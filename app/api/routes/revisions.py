@@ -60,10 +60,12 @@ async def list_revisions(
             limit=page.limit + 1,
         )
     listed = found[: page.limit]
-    serving = deployment.serving_revision
+    name, serving = deployment.name, deployment.serving_revision
     return list_answer(
         [
-            _REVISION.dump_python(view_revision(one, serving=serving), mode="json")
+            _REVISION.dump_python(
+                view_revision(one, name=name, serving=serving), mode="json"
+            )
             for one in listed
         ],
         cursor(listed[-1].number) if len(found) > page.limit else None,
