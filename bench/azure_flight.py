@@ -14,6 +14,7 @@ from app.core.workspace import AzureMlWorkspace, Limits, Workspace
 from app.services import changes
 from app.services.context import Context
 from app.services.planning import ChangeOptions
+from app.simulator.quotas import CONTAINERS, Quotas
 from app.simulator.services import ServiceBook
 from app.simulator.world import SimulatedWorkspace
 from app.storage import workspaces
@@ -42,6 +43,7 @@ async def azure_flight(server_url: str) -> list[Figure]:
             context(url) as parts,
         ):
             place = next(iter(simulator.world.workspaces.values()))
+            _make_room(place)
             workspace = await _declare(parts, place)
             environment = {**simulator.environment(), "SLIPWAY_LOG_LEVEL": "WARNING"}
             async with process(
@@ -71,6 +73,14 @@ async def azure_flight(server_url: str) -> list[Figure]:
             goal="-",
         ),
     ]
+
+
+def _make_room(place: SimulatedWorkspace) -> None:
+    """Raise the quotas, which end at a hundred services as Azure's do."""
+    quotas = place.world.part(Quotas)
+    for name in ("ContainerGroups", "StandardCores"):
+        where = (place.subscription, place.region)
+        quotas.set(where, CONTAINERS, name, limit=_COUNT)
 
 
 async def _notices(
