@@ -86,9 +86,9 @@ class DeploymentEvents(EventSource):
         if not self._until_end:
             return False
         async with parts.context.database.reading() as connection:
-            # In this order: an operation that begins in between is still open.
-            standing, _ = await deployments.get(connection, self.subject, project=None)
+            # In this order: one that begins or ends in between has raised the sequence.
             going_on = await operations.open_of_deployment(connection, self.subject)
+            standing, _ = await deployments.get(connection, self.subject, project=None)
         return not going_on and standing.sequence <= self._after
 
 
@@ -115,8 +115,8 @@ class ClusterEvents(EventSource):
         if not self._until_end:
             return False
         async with parts.context.database.reading() as connection:
-            standing, _ = await clusters.get(connection, self.subject, project=None)
             going_on = await operations.open_of_cluster(connection, self.subject)
+            standing, _ = await clusters.get(connection, self.subject, project=None)
         return not going_on and standing.sequence <= self._after
 
 
