@@ -16,10 +16,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Deploy, score, update, roll back and delete a real model, in half a minute.
+    """Deploy, score, update, roll back and delete a real model, in two minutes.
 
     Everything is real and private to the run: PostgreSQL, MLflow, the model's
-    server, a webhook receiver. Nothing of it is left afterwards.
+    server, a webhook receiver, Azure's SDKs. Only Azure itself is simulated.
+    Nothing of it is left afterwards.
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
