@@ -1,24 +1,15 @@
 """`slipway simulator`: Azure on one loopback port, for the real SDKs."""
 
 import asyncio
-import contextlib
 import ipaddress
-import shlex
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from app.cli.simulated_models import confined_models
-from app.core.clock import SystemClock
 from app.core.errors import OperatorError
-from app.main import stop_signals
-from app.simulator.server import Simulator, running
 from app.simulator.settings import LATENCIES, SimulatorSettings
-from app.targets.isolation import isolation_level, protect_this_process
+from app.targets.isolation import isolation_level
 
 _Host = Annotated[str, typer.Option(help="Address to listen on.")]
 _Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
@@ -73,6 +64,9 @@ def simulator(  # noqa: PLR0913  # one a flag, all by keyword
         )
     if run_models:
         _check_exposure(host)
+    # Not above: every other command would hold a simulator in memory for nothing.
+    from app.cli.simulator_process import run  # noqa: PLC0415
+
     settings = SimulatorSettings(
         speed=speed,
         run_models=run_models,
@@ -81,34 +75,12 @@ def simulator(  # noqa: PLR0913  # one a flag, all by keyword
         latencies=dict(_latency(text) for text in latency or []),
     )
     try:
-        asyncio.run(_run(settings, host, port, ca_file))
+        asyncio.run(run(settings, host, port, ca_file))
     except OSError as error:
         raise OperatorError(
             f"Cannot start on {host}:{port}: {error.strerror or error}.",
             remedy="Choose another --port (0 takes a free one) or --ca-file.",
         ) from error
-
-
-async def _run(
-    settings: SimulatorSettings, host: str, port: int, ca_file: Path | None
-) -> None:
-    stop = asyncio.Event()
-    async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(stop_signals(stop))
-        if settings.run_models:
-            protect_this_process()
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="slipway-models-")
-            )
-            models = await stack.enter_async_context(
-                confined_models(Path(folder), SystemClock())
-            )
-            settings = replace(settings, model_runner=models)
-        started = await stack.enter_async_context(
-            running(settings, host=host, port=port, ca_file=ca_file)
-        )
-        _announce(started)
-        await stop.wait()
 
 
 def _check_exposure(host: str) -> None:
@@ -119,18 +91,6 @@ def _check_exposure(host: str) -> None:
             "other machines.",
             remedy="Use --host 127.0.0.1, or leave --run-models away.",
         )
-
-
-def _announce(started: Simulator) -> None:
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Simulated Azure at {started.url}")
-    console.print(f"CA certificate:    {started.ca_file}")
-    console.print(f"Control API:       {started.url}/control/")
-    for workspace in started.world.workspaces.values():
-        console.print(f"Workspace:         {workspace.arm_id}")
-    console.print("Where the SDKs run:")
-    for name, value in started.environment().items():
-        console.print(f"  export {name}={shlex.quote(value)}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -157,11 +157,6 @@ class Wanted:
         return tags.get(_OPERATION) == self.tags[_OPERATION]
 
 
-def owner_in(tags: Tags) -> str | None:
-    """Return the deployment that a service's mark names, if it has one."""
-    return tags.get(_DEPLOYMENT)
-
-
 def _options(request: ApplyRequest, prints: Mapping[str, str]) -> dict[str, Any]:
     given = request.options
     values = {field.name: getattr(given, field.name) for field in fields(given)}
